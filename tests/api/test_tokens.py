@@ -7,13 +7,14 @@ import base64
 import hashlib
 import hmac
 import json
+import warnings
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from joserfc import jwt
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from services.api.access import issuers as issuers_module
 from services.api.access.issuers import AGAIN_S, KEYS_S, Endpoints, IssuerAway, Issuers
@@ -25,8 +26,15 @@ OURS = TrustedIssuer(tenant="acme", issuer="https://login.example", audience="sp
 CLAIMS = {"iss": OURS.issuer, "aud": OURS.audience, "sub": "00u1", "iat": NOW - 60, "exp": NOW + 600}
 RSA = RSAKey.generate_key(2048, {"kid": "r1", "use": "sig"})
 EC = ECKey.generate_key("P-256", {"kid": "e1", "use": "sig"})
+OTHERS = {
+    "ES384": ECKey.generate_key("P-384", {"kid": "e2"}),
+    "ES512": ECKey.generate_key("P-521", {"kid": "e3"}),
+    "EdDSA": OKPKey.generate_key("Ed25519", {"kid": "o1", "use": "sig", "alg": "EdDSA"}),
+    "Ed25519": OKPKey.generate_key("Ed25519", {"kid": "o2"}),
+    "Ed448": OKPKey.generate_key("Ed448", {"kid": "o3"}),
+}
 STRANGER = RSAKey.generate_key(2048, {"kid": "r1", "use": "sig"})
-PUBLISHED = {"keys": [key.as_dict(private=False) for key in (RSA, EC)]}
+PUBLISHED = {"keys": [key.as_dict(private=False) for key in (RSA, EC, *OTHERS.values())]}
 KEYS = keys_of_set(PUBLISHED)
 
 
@@ -44,12 +52,19 @@ def raw(header: dict[str, Any], claims: dict[str, Any], signature: bytes = b"") 
 
 @pytest.mark.parametrize(
     ("key", "alg"),
-    [(RSA, "RS256"), (RSA, "PS256"), (EC, "ES256")],
-    ids=lambda each: str(each)[:5],
+    [
+        *((RSA, alg) for alg in ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")),
+        (EC, "ES256"),
+        *((key, alg) for alg, key in OTHERS.items()),
+        (OTHERS["Ed448"], "EdDSA"),
+    ],
+    ids=lambda each: getattr(each, "kid", each),
 )
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 def test_a_good_token_is_of_whom_it_says(key: Any, alg: str) -> None:
     good = token(key, alg)
-    assert verified(good, KEYS, OURS, NOW) == "00u1"
+    with warnings.catch_warnings(action="error"):
+        assert verified(good, KEYS, OURS, NOW) == "00u1"
     assert trusted_of(unverified(good)[1], [OURS]) == OURS
 
 
@@ -76,6 +91,18 @@ def test_a_public_key_is_no_secret_to_sign_with() -> None:
             with pytest.raises(BadToken):
                 verified(forged, KEYS, OURS, NOW)
     assert not any(alg.startswith("HS") for alg in ALGORITHMS)
+
+
+def test_a_signature_of_another_kind_than_the_issuers_key_is_for_is_refused() -> None:
+    bound = RSA.as_dict(private=False) | {"alg": "RS256"}
+    assert verified(token(), keys_of_set({"keys": [bound]}), OURS, NOW) == "00u1"
+    with pytest.raises(BadToken, match="not signed by its issuer"):
+        verified(token(RSA, "PS256"), keys_of_set({"keys": [bound]}), OURS, NOW)
+    for key, alg in ((EC, "ES384"), (RSA, "EdDSA"), (OTHERS["EdDSA"], "Ed25519"), (OTHERS["EdDSA"], "RS256")):
+        with pytest.raises(BadToken, match="not signed by its issuer"):
+            verified(raw({"alg": alg, "kid": key.kid}, CLAIMS, bytes(64)), KEYS, OURS, NOW)
+    known = ECKey.generate_key("secp256k1", {"kid": "k"}), OKPKey.generate_key("X25519", {"kid": "x"})
+    assert keys_of_set({"keys": [key.as_dict(private=False) for key in known]}) == {}
 
 
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")

@@ -1,4 +1,4 @@
-"""The issuers that operators pinned: where they say their keys are, and the keys, kept for some minutes."""
+"""The issuers that operators pinned: where they say their keys are, and the keys, kept for a minute."""
 
 import asyncio
 import time
@@ -11,12 +11,12 @@ from services.api.access.tokens import PublicKey, keys_of_set, trusted_of, unver
 from spendmeter.platform.fetch import FetchError, FileFetcher
 from spendmeter.platform.trusted_issuers import TrustedIssuer
 
-KEYS_S = 600.0
+KEYS_S = 60.0
 """How long keys are kept: one that an issuer withdraws opens for so long still."""
 AGAIN_S = 30.0
 """A kid that nobody knows may be new: the keys are read again, once in so long, whoever asks."""
-STALE_S_MAX = 24 * 3600.0
-"""Keys of an issuer that cannot be reached serve for so long."""
+STALE_S_MAX = 3600.0
+"""Keys of an issuer that cannot be reached serve for so long, as its tokens do."""
 BYTES_MAX = 256 * 1024
 SECONDS_MAX = 5.0
 """Of one request of ours to it."""

@@ -9,15 +9,20 @@ from typing import Any, TypeAlias
 
 import msgspec
 from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, JWKRegistry, RSAKey
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
+from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 from joserfc.util import urlsafe_b64decode
 
 from spendmeter.platform.trusted_issuers import TrustedIssuer
 
-ALGORITHMS = ("RS256", "PS256", "ES256", "ES384")
-"""Signatures whose keys anybody may know: none that is made with a secret, and not "none"."""
+ALGORITHMS = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"),
+)
+"""Signatures whose keys anybody may know: none that is made with a secret, and not "none". What a key proves
+its kind says, its curve, and `alg` where the issuer publishes that with it."""
+CURVES = ("P-256", "P-384", "P-521", "Ed25519", "Ed448")
 TYPES = ("jwt", "at+jwt")
 """Of a person's tokens. What else an issuer signs for the same audience logs nobody in: a notice that a
 session is over (logout+jwt) names its subject, too."""
@@ -28,7 +33,7 @@ LIFETIME_S_MAX = 24 * 3600
 RSA_BITS_MIN = 2_048
 KEYS_MAX = 50
 
-PublicKey: TypeAlias = RSAKey | ECKey
+PublicKey: TypeAlias = RSAKey | ECKey | OKPKey
 
 
 class BadToken(Exception):
@@ -64,6 +69,12 @@ class TokenClaims(msgspec.Struct, frozen=True):
 
 class _Registry(JWSRegistry):
     max_header_length = 4_096
+
+    def get_alg(self, name: str) -> Any:
+        """Without the library's warning, at each token, that EdDSA is called Ed25519 now (RFC 9864)."""
+        if name not in ALGORITHMS:
+            raise UnsupportedAlgorithmError(name)
+        return self.algorithms[name]
 
 
 def unverified(token: str) -> tuple[TokenHead, TokenClaims]:
@@ -102,7 +113,7 @@ def verified(
     if key is None:
         raise BadToken("names a key that its issuer does not publish")
     try:
-        jwt.decode(token, key, registry=_Registry(algorithms=ALGORITHMS, strict_check_header=False))
+        jwt.decode(token, key, registry=_Registry(strict_check_header=False))
     except (JoseError, ValueError, TypeError):
         raise BadToken("is not signed by its issuer") from None
     _check(claims, trusted, now_s, nonce)
@@ -130,7 +141,7 @@ def _check(claims: TokenClaims, trusted: TrustedIssuer, now_s: float, nonce: str
 
 def keys_of_set(published: Any) -> dict[str, PublicKey]:
     """By kid the keys of a published set that can prove a signature; others are left out: secrets, short
-    ones, those for encryption, shapes that nobody knows. Raises ValueError for what is no set."""
+    ones, those for encryption, shapes and curves that nobody knows. Raises ValueError for what is no set."""
     stated = published.get("keys") if isinstance(published, dict) else None
     if not isinstance(stated, list):
         raise ValueError("is no set of keys")  # noqa: TRY004 (somebody else's text, not our caller's mistake)
@@ -153,4 +164,4 @@ def _key(stated: Any) -> PublicKey | None:
         return None
     if isinstance(key, RSAKey):
         return key if key.raw_value.key_size >= RSA_BITS_MIN else None
-    return key if isinstance(key, ECKey) else None
+    return key if isinstance(key, ECKey | OKPKey) and key.curve_name in CURVES else None
