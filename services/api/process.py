@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
+from services.api.access.keys import keep_ending_unpinned
 from services.api.accounting.log_ends import LogEnds
 from services.api.accounting.progress import BookProgress
 from services.api.accounting.upkeep import Upkeep
@@ -44,6 +45,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
                     upkeep.keep_looking(),
                     upkeep.keep_pseudonym_keys(),
                     keep_forgetting(database),
+                    keep_ending_unpinned(app.state.keys, app.state.issuers.trusted),
                     LogEnds(settings, progress).run(),
                     publisher.run(),
                     schedule.run(),

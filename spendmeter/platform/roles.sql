@@ -35,7 +35,7 @@ GRANT EXECUTE ON FUNCTION accrual_series(text), bill_keys() TO "{ledger}";
 GRANT EXECUTE ON FUNCTION fault_of(text), raise_id(text, int, bigint), bill_keys() TO "{alerts}", "{api}";
 GRANT EXECUTE ON FUNCTION
     live_keys(), keys_used(), live_sessions(), open_session(bytea, text, interval, int), close_session(bytea), live_people(),
-    open_person_session(bytea, text, text, interval, int),
+    open_person_session(bytea, text, text, interval, int), end_sessions_but(text[], text[]),
     accounting_by_partition(), accounting_by_tenant(), accounting_by_key(int), remarks_money(), remarks_seen(int),
     catalog_to_publish(int), catalog_published(), catalog_next(), catalog_standing(),
     catalog_record(int, text[], text, text), catalog_publications_after(int),

@@ -272,6 +272,23 @@ async def test_a_log_in_is_ended_only_in_the_browser_that_began_it_and_once(
     assert again.status_code == 401, "a code is good once"
 
 
+async def test_sessions_end_with_the_issuer_that_vouched_for_their_people(
+    browser: httpx.AsyncClient, api: FastAPI, book: Book, issuer: Issuer
+) -> None:
+    person_id = await role(book, api, issuer, "viewer")
+    await browser.get(issuer.logs_in(await begun(browser)))
+    keys = httpx.AsyncClient(transport=browser._transport, base_url=browser.base_url)
+    await keys.post("/v1/session", json={"key": await book.key("acme", "read")})
+    pinned = api.state.issuers.trusted
+    elsewhere = [pinned[0].model_copy(update={"issuer": "https://another.example"}), pinned[1]]
+    for trusted, status in ((pinned, 200), (elsewhere, 401), (pinned, 401)):
+        await api.state.keys.end_sessions_but(trusted)
+        api.state.keys = ApiKeys(api.state.database, again_s=0)
+        assert (await browser.get("/v1/spend")).status_code == status, "and none is revived"
+        assert (await keys.get("/v1/spend")).status_code == 200, "a key's is nobody's word"
+    assert await api.state.keys.by_person("acme", person_id), "the role stays"
+
+
 async def test_a_code_without_its_verifier_is_worth_nothing(
     browser: httpx.AsyncClient, api: FastAPI, book: Book, issuer: Issuer
 ) -> None:

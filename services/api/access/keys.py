@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,10 @@ from services.api.database.transactions import ITSELF, Database
 from spendmeter.contracts.permissions import ROLES
 from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.keys import OPERATOR, StoredKey, parse_key
+from spendmeter.platform.postgres import CONNECTION_ERRORS
+from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
+from spendmeter.platform.trusted_issuers import TrustedIssuer
 
 SQL = load_sql(Path(__file__).with_name("keys.sql"))
 
@@ -29,6 +32,7 @@ READ_S_MAX = 4.0
 SESSION_LASTS = timedelta(hours=8)
 SESSIONS_OF_A_KEY_MAX = 100
 TOKEN_BYTES = 32
+UNPINNED_S = 60.0
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -174,6 +178,12 @@ class ApiKeys:
             if self._snapshot is not None:
                 self._snapshot.sessions.pop(_digest(token), None)
 
+    async def end_sessions_but(self, trusted: Sequence[TrustedIssuer]) -> None:
+        """Over is every session of a person whom none of these vouches for, here within SNAPSHOT_S."""
+        tenants, issuers = [each.tenant for each in trusted], [each.issuer for each in trusted]
+        async with self._database.writing(OPERATOR, by=ITSELF) as connection:
+            await connection.execute(SQL["end_sessions_but"], tenants, issuers)
+
     async def _newer(self, than: _Snapshot) -> _Snapshot:
         """The next snapshot, when it is time for it."""
         await asyncio.sleep(max(0.0, than.read_at_s + self._again_s - self._clock()))
@@ -209,6 +219,17 @@ class ApiKeys:
                 for row in sessions
             },
         )
+
+
+async def keep_ending_unpinned(keys: ApiKeys, trusted: Sequence[TrustedIssuer]) -> None:
+    """Sessions of people by an issuer that was pinned and is not: at once when the process starts with it
+    gone, and again for what another one opened that knew it still."""
+    await keep_doing(
+        lambda: keys.end_sessions_but(trusted),
+        "sessions of issuers that are not pinned any more go on",
+        every_s=UNPINNED_S,
+        away=CONNECTION_ERRORS,
+    )
 
 
 def _digest(token: str) -> bytes:

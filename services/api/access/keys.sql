@@ -18,6 +18,10 @@ SELECT open_person_session($1, $2, $3, $4, $5)
 -- $1 = hash of the token, $2 = key, $3 = how long, $4 = how many a key may have.
 SELECT open_session($1, $2, $3, $4)
 
+-- name: end_sessions_but
+-- Those of people whom nobody pinned vouches for: $1 = tenants, $2 = the issuer of each.
+SELECT end_sessions_but($1, $2)
+
 -- name: close_session
 -- $1 = hash of the token.
 SELECT close_session($1)
