@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from collections.abc import Hashable
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from services.api.http.problems import HttpRefusal, invalid
-from services.api.http.shared_answers import ANSWERS_MAX, BYTES_MAX, SharedAnswers
+from services.api.http.shared_answers import ANSWERS_MAX, BYTES_MAX, Ask, SharedAnswers
 from tests.api.book import Book
+from tests.api.test_workflow_acts import put
 
 
 class Asked:
@@ -241,3 +243,41 @@ async def test_a_parameter_that_is_given_twice_is_refused_for_one_of_them_would_
     answer = await acme.get("/v1/spend?measure=list&measure=effective")
     assert (answer.status_code, answer.json()["detail"]) == (422, "measure: is given twice")
     assert (await acme.get("/v1/spend?filter.team=a&filter.team=b")).status_code == 200
+
+
+class Noting(SharedAnswers):
+    """Notes what is asked, and asks each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: list[Hashable] = []
+
+    async def get(self, key: Hashable, ask: Ask, *, fresh: bool = False) -> bytes:
+        self.keys.append(key)
+        return await ask()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/coding-agents?tool=codex", "/v1/unit-economics?group_by=team", "/v1/workflows?", "/v1/models/decisions?",
+        "/v1/allocations?dimension=team",
+        "/v1/workflows/comparison?workflow=refund", "/v1/statements/a?dimension=team",
+        "/v1/models/estimate?candidates=openai/gpt-4o&calls_per_day=1&input_tokens=1&output_tokens=1",
+    ],
+)  # fmt: skip
+async def test_equal_questions_of_who_may_see_the_same_are_one_until_somebody_changes_something(
+    acme: httpx.AsyncClient, api: FastAPI, book: Book, path: str
+) -> None:
+    noting = api.state.shared_answers = Noting()
+    asked, _, parameters = path.partition("?")
+    turned = "&".join(["pretty=false", *reversed(parameters.split("&"))]).strip("&")
+    for each in (path, f"{asked}?{turned}"):
+        await acme.get(each)
+    assert len(set(noting.keys)) == 1
+    for tenant, *scopes in (("acme", "read"), ("globex", "read", "admin")):
+        await acme.get(path, headers={"Authorization": f"Bearer {await book.key(tenant, *scopes)}"})
+    assert len(set(noting.keys)) == 3
+    await put(acme, "settings", survival_days=16)
+    await acme.get(path)
+    assert len(set(noting.keys)) == 4

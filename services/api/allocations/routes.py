@@ -6,9 +6,10 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Request
 
 from services.api.access.auth import Reader
+from services.api.access.sharing import answered_once
 from services.api.accounting.completeness import completeness
 from services.api.allocations.allocating import Target
 from services.api.allocations.answering import (
@@ -28,8 +29,7 @@ from services.api.database.tenant import read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid, not_found
-from services.api.http.representation import JSON, Negotiated
-from services.api.http.shared_answers import shared_answers_of, wants_fresh
+from services.api.http.representation import Negotiated
 from spendmeter.contracts.gate import as_booked
 
 SHARES_MAX = 10_000
@@ -41,9 +41,9 @@ Dimension = Annotated[str, Query(description="to whose values cost is handed on"
 @router.get(
     "/v1/allocations",
     summary="Who bears what was spent: directly, and by the rules for shared cost",
-    response_model=Allocations,
     responses=answers("allocations", missing="no such dimension"),
 )
+@answered_once
 async def get_allocations(
     request: Request,
     caller: Reader,
@@ -55,7 +55,7 @@ async def get_allocations(
         str | None, Query(description="`shares` of this one alone; the rows are everybody's")
     ] = None,
     shares: Annotated[bool, Query(description="false leaves out how each shared amount came about")] = True,
-) -> Response:
+) -> Allocations:
     """Who bears what was booked on whole days of the tenant. A plan shares out each month, or the part of it
     that is asked for and in which one of its versions holds, by what was measured on these days: days of a
     part add up to the same money, and to other shares. Rows and residual are the ledger's total, once.
@@ -63,46 +63,39 @@ async def get_allocations(
     Without a plan everybody bears what is booked under their name; what names nobody is `unattributed`."""
     now = datetime.now(UTC)
     kept: BookedDays = request.app.state.booked_days
-
-    async def answer() -> bytes:
-        async with database_of(request).reading(caller.tenant, spend=True) as connection:
-            await checked_dimension(connection, dimension)
-            tenant = await read_tenant(connection, caller.tenant)
-            days = days_of(start, end, range, tenant, now)
-            complete = await completeness(request, connection)
-            versions = (await read_versions(connection, dimension)).get(dimension, [])
-            read = await read_stretches(connection, tenant, dimension, days, versions, kept)
-        handed = await hand_on(read)
-        only = None if cost_centre is None else as_booked(dimension, cost_centre)
-        shared = shared_amounts(handed, only) if shares else []
-        if len(shared) > SHARES_MAX:
-            raise invalid("shares", f"{len(shared):,} amounts: ask for one cost_centre's, or shares=false")
-        rows = rows_of(handed, tenant.currency)
-        found = Allocations(
-            dimension=dimension,
-            first_day=days[0],
-            until=days[1],
-            tz=str(tenant.zone),
-            currency=tenant.currency,
-            totals=totals_of(handed, rows),
-            rows=rows,
-            stretches=stretch_answers(handed),
-            pools=pooled_costs(handed),
-            shares=shared,
-            **vars(complete),
-        )
-        return found.model_dump_json().encode()
-
-    asked = sorted(request.query_params.multi_items())
-    key = "allocations", caller.tenant, now.replace(second=0, microsecond=0), *asked
-    content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
-    return Response(content, media_type=JSON)
+    async with database_of(request).reading(caller.tenant, spend=True) as connection:
+        await checked_dimension(connection, dimension)
+        tenant = await read_tenant(connection, caller.tenant)
+        days = days_of(start, end, range, tenant, now)
+        complete = await completeness(request, connection)
+        versions = (await read_versions(connection, dimension)).get(dimension, [])
+        read = await read_stretches(connection, tenant, dimension, days, versions, kept)
+    handed = await hand_on(read)
+    only = None if cost_centre is None else as_booked(dimension, cost_centre)
+    shared = shared_amounts(handed, only) if shares else []
+    if len(shared) > SHARES_MAX:
+        raise invalid("shares", f"{len(shared):,} amounts: ask for one cost_centre's, or shares=false")
+    rows = rows_of(handed, tenant.currency)
+    return Allocations(
+        dimension=dimension,
+        first_day=days[0],
+        until=days[1],
+        tz=str(tenant.zone),
+        currency=tenant.currency,
+        totals=totals_of(handed, rows),
+        rows=rows,
+        stretches=stretch_answers(handed),
+        pools=pooled_costs(handed),
+        shares=shared,
+        **vars(complete),
+    )
 
 
 @router.get(
     "/v1/statements/{cost_centre:path}",
     responses=answers("statement", missing="no such cost centre"),
 )
+@answered_once
 async def get_statement(
     request: Request, caller: Reader, cost_centre: str, month: Month = None, dimension: Dimension = "team"
 ) -> Statement:

@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.access.auth import Governing, Reader
+from services.api.access.sharing import answered_once
 from services.api.choice.asked import candidates_of, growth_of
 from services.api.choice.comparing import ModelKey, key_of
 from services.api.choice.decision_models import (
@@ -47,6 +48,7 @@ router = APIRouter(tags=["models"], route_class=Negotiated)
 
 
 @router.get("/v1/models/decisions", responses=answers("model_decisions"))
+@answered_once
 async def list_decisions(
     request: Request, caller: Reader, owner: Annotated[str, Query(max_length=128)] = ""
 ) -> ModelDecisions:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.access.auth import Caller, Reader
+from services.api.access.sharing import answered_once
 from services.api.accounting.completeness import completeness, unfolded
 from services.api.choice.asked import candidates_of, decimal_of, figure_of, growth_of, usage_of, utc_days
 from services.api.choice.comparing import (
@@ -200,6 +201,7 @@ def _missing(rows: SliceRows, currencies: int) -> list[str]:
 
 
 @router.get("/v1/models/estimate", response_model=ModelEstimate, responses=answers("model_estimate"))
+@answered_once
 async def estimate_models(
     request: Request,
     caller: Reader,

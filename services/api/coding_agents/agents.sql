@@ -91,17 +91,6 @@ WHERE tenant = $1 AND month >= date_trunc('month', $2::date::timestamp)::date AN
     AND events > 0
 GROUP BY agent, team, month
 
--- name: unfolded
--- Offsets of the book that are not in all of these sums yet, of all tenants.
-SELECT coalesce(max(lacking), 0)::bigint FROM (
-    SELECT sum(greatest(0, p.next_origin - coalesce(m.next_offset, 0))) AS lacking
-    FROM accounting_by_partition() p
-    CROSS JOIN unnest('{cells,runs,run_days,run_outcomes,agent_people}'::text[]) AS asked (projection) LEFT JOIN LATERAL (
-        SELECT next_offset FROM projection_marks m
-        WHERE m.projection = asked.projection AND m.partition = p.partition ORDER BY m.account DESC LIMIT 1
-    ) AS m ON true GROUP BY projection
-) AS each
-
 -- name: activity
 -- How many seats of these licences were used on days of [$2, $3), as far as somebody has said so.
 SELECT asset_id, day, active FROM seat_activity WHERE asset_id = ANY ($1::text[]) AND day >= $2 AND day < $3

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from services.api.accounting.completeness import unfolded
 from services.api.assets.store import SQL as ASSETS
 from services.api.assets.store import with_revisions
 from services.api.coding_agents.seats import ToolLicence
@@ -21,6 +22,7 @@ from spendmeter.pricing.accruals.asset import standings
 
 LICENCES_MAX = 2_000
 NAMES_MAX = 20
+PROJECTIONS = ("cells", "runs", "run_days", "run_outcomes", "agent_people")
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _PART = {"model": "model", "licence": "seats", "labour": "labour"}
 
@@ -106,8 +108,8 @@ async def read_sums(
         for team, seats in licence.seats_by_team(asked.start, last).items():
             if (licence.tool, team) in found:
                 found[licence.tool, team].seated += seats
-    unfolded = await connection.fetchval(SQL["unfolded"])
-    return SumsRead(sums=found, merged_by_none=merged_by_none, unfolded=unfolded)
+    lacking = [await unfolded(connection, each) for each in PROJECTIONS]
+    return SumsRead(sums=found, merged_by_none=merged_by_none, unfolded=max(lacking))
 
 
 async def read_names(connection: TenantConnection, asked: AskedAgents) -> list[str]:

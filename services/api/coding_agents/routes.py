@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from services.api.access.auth import Reader
+from services.api.access.sharing import answered_once
 from services.api.accounting.completeness import completeness
 from services.api.coding_agents.figures import not_in_it, rows_of, unnamed_reason
 from services.api.coding_agents.models import AgentRow, CodingAgentCosts
@@ -31,6 +32,7 @@ router = APIRouter(tags=["coding agents"], route_class=Negotiated)
 
 
 @router.get("/v1/coding-agents", responses=answers("coding_agents"))
+@answered_once
 async def get_coding_agents(
     request: Request,
     caller: Reader,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
@@ -45,6 +46,7 @@ class Database:
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
         self._shares = Shares()
+        self._acts = Counter[str]()
 
     @asynccontextmanager
     async def reading(
@@ -81,6 +83,11 @@ class Database:
         ):
             await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT, by)
             yield connection
+        self._acts[tenant] += 1
+
+    def acts(self, tenant: str) -> int:
+        """How many changes of this process for the tenant have become visible."""
+        return self._acts[tenant]
 
     def _turn(self, tenant: str) -> AbstractAsyncContextManager[None]:
         return self._shares.turn(tenant) if tenant else nullcontext()

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from services.api.access.auth import Reader
+from services.api.access.sharing import answered_once
 from services.api.accounting.completeness import completeness
 from services.api.database.transactions import database_of
 from services.api.dimensions.names import known_dimensions
@@ -32,6 +33,7 @@ router = APIRouter(tags=["unit economics"], route_class=Negotiated)
     responses=answers("unit_economics"),
     openapi_extra={"parameters": FILTER_PARAMETERS},
 )
+@answered_once
 async def get_unit_economics(
     request: Request,
     caller: Reader,

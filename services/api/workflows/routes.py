@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from services.api.access.auth import Reader
+from services.api.access.sharing import answered_once
 from services.api.accounting.completeness import completeness, unfolded
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.models import Text
@@ -44,6 +45,7 @@ router = APIRouter(tags=["workflows"], route_class=Negotiated)
 
 
 @router.get("/v1/workflows", responses=answers("workflows"))
+@answered_once
 async def list_workflows(request: Request, caller: Reader) -> WorkflowList:
     """Workflows that did something in the last 90 days, or of which something is said, and their versions."""
     today = datetime.now(UTC).date()
@@ -57,6 +59,7 @@ async def list_workflows(request: Request, caller: Reader) -> WorkflowList:
 
 
 @router.get("/v1/workflows/comparison", responses=answers("workflow_comparison", missing="no such workflow"))
+@answered_once
 async def compare_versions(
     request: Request,
     caller: Reader,
