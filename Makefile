@@ -12,7 +12,7 @@ CLIENT := clients/python/src
 .PHONY: help up down clean install install-test test lint format kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast bench-alerts bench-detection bench-scopes bench-reserve bench-workflows bench-portal focus-check collector alertmanager parity lock
 
 help:
-	@echo 'make up       install, start everything, stream demo usage (Ctrl-C stops; data stays)'
+	@echo 'make up       install, start everything, demo with 60 days of history (Ctrl-C stops; data stays)'
 	@echo 'make test     install, lint, type-check, run every test on real Kafka and Postgres'
 	@echo 'make down     stop everything          make clean    remove the data'
 	@echo 'make install  set up without starting  make kill     crash every worker five times under load'

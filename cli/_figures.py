@@ -33,7 +33,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Item:
-    """Something that happened. `kind` "alert": money; "restart": what the supervisor has to say."""
+    """Something that happened. `kind` "alert": money; "restart": what supervisor and demo say."""
 
     at: datetime
     kind: Literal["alert", "restart"]
@@ -84,17 +84,22 @@ class LiveFigures:
 
 
 class News:
-    """What was not shown yet: what the supervisor says (restarts), and alerts as the demo receives them."""
+    """What was not shown yet: what supervisor and demo say, and alerts as the demo receives them."""
 
     def __init__(self, state: SystemState) -> None:
         self._message = max((message.number for message in state.messages), default=0)
         self._deliveries: set[str] = set()
+        self._told = ""
 
     def since_last(self, state: SystemState) -> list[Item]:
         """The oldest first."""
         fresh = [message for message in state.messages if message.number > self._message]
         self._message = max((message.number for message in fresh), default=self._message)
         items = [Item(datetime.fromtimestamp(each.at, UTC), "restart", each.text) for each in fresh]
+        for told in _of_demo(state, "news"):
+            if told["at"] > self._told:
+                self._told = told["at"]
+                items.append(Item(datetime.fromisoformat(told["at"]), "restart", told["text"]))
         for alert in received_alerts(state):
             if alert["delivery"] not in self._deliveries:
                 self._deliveries.add(alert["delivery"])
@@ -115,14 +120,18 @@ def spend_today(environment: Mapping[str, str]) -> dict[str, str]:
 
 def received_alerts(state: SystemState) -> list[dict[str, Any]]:
     """What the demo's webhook received; nothing without a demo."""
+    return _of_demo(state, "alerts")
+
+
+def _of_demo(state: SystemState, what: str) -> list[dict[str, Any]]:
     demo = next((entry for entry in state.processes if entry.name == "demo"), None)
     if demo is None:
         return []
     try:
-        alerts: list[dict[str, Any]] = get_json(f"http://{LOOPBACK}:{demo.port}/alerts")["alerts"]
+        found: list[dict[str, Any]] = get_json(f"http://{LOOPBACK}:{demo.port}/{what}")[what]
     except NoAnswer:
         return []
-    return alerts
+    return found
 
 
 def _alert(alert: Mapping[str, Any]) -> Item:

@@ -23,6 +23,16 @@ STATE_SECONDS_MAX = 60.0
 
 def command(
     no_demo: Annotated[bool, typer.Option("--no-demo", help="Send no demo traffic.")] = False,
+    history: Annotated[
+        int,
+        typer.Option(
+            envvar="SPENDMETER_DEMO_HISTORY_DAYS",
+            metavar="DAYS",
+            min=0,
+            max=365,
+            help="What the demo tells of first; 0 = none, and then all of its traffic costs something.",
+        ),
+    ] = 60,
     detach: Annotated[bool, typer.Option("--detach", help="Return when everything is ready.")] = False,
     kafka: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Use this Kafka, not the embedded one.")
@@ -37,6 +47,7 @@ def command(
     Examples:
       spendmeter up
       spendmeter up --no-demo --detach
+      spendmeter up --history 0
       spendmeter up --kafka broker:9092 --database postgresql://owner:secret@db:5432/spendmeter
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -48,7 +59,7 @@ def command(
             say(f"Spendmeter runs already (supervisor pid {state.supervisor_pid}).")
         else:
             mine = True
-            state = _start(place, no_demo=no_demo, kafka=kafka, database=database)
+            state = _start(place, no_demo=no_demo, history=history, kafka=kafka, database=database)
         state = _follow(place, state)
         say(*welcome(state.environment, home=str(place.root)).splitlines())
         if not detach:
@@ -60,7 +71,9 @@ def command(
         _leave(place, mine=mine)
 
 
-def _start(place: Home, *, no_demo: bool, kafka: str | None, database: str | None) -> SystemState:
+def _start(
+    place: Home, *, no_demo: bool, history: int, kafka: str | None, database: str | None
+) -> SystemState:
     """Starts a supervisor and returns its first state."""
     from deploy.local import control
     from deploy.local.supervisor import Options
@@ -71,6 +84,7 @@ def _start(place: Home, *, no_demo: bool, kafka: str | None, database: str | Non
         kafka=KafkaAccess.of({**os.environ, "KAFKA_BOOTSTRAP_SERVERS": kafka}) if kafka else None,
         database=database,
         demo=not no_demo,
+        history_days=history,
         topic_prefix=settings.topic_prefix,
         partitions=settings.partitions,
     )

@@ -4,6 +4,7 @@ import json
 import secrets
 import tomllib
 from base64 import b64encode
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from spendmeter.contracts.catalog import TenantTerms
+from spendmeter.contracts.catalog import Adjustment, CatalogEntry, TenantTerms
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.keys import OPERATOR, create_key, create_tenant
@@ -50,8 +51,11 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
 DATA = msgspec.convert(tomllib.loads(Path(__file__).with_name("tenants.toml").read_text("utf-8")), DemoData)
 
 
-async def install(connection: Any, known: Installation | None) -> Installation:
-    """The tenants and their keys: made once, and again when the database that `known` was in is gone."""
+async def install(
+    connection: Any, known: Installation | None, contracts: Sequence[Adjustment] = ()
+) -> Installation:
+    """The tenants and their keys: made once, and again when the database that `known` was in is gone; with
+    them what they have negotiated."""
     if known is not None and await connection.fetchval(SQL["key_exists"], known.admin_key.split("_")[2]):
         return known
     now, fallback = datetime.now(UTC), DATA.fallback
@@ -64,17 +68,27 @@ async def install(connection: Any, known: Installation | None) -> Installation:
         }
         admin = await create_key(connection, OPERATOR, ["admin", "read"], name="admin", environment="demo")
         terms = [
-            TenantTerms(tenant=tenant, time_zone=zone, fallback=fallback, source="setup", recorded_at=now)
+            TenantTerms(
+                tenant=tenant,
+                time_zone=zone,
+                fallback=fallback,
+                contracts=tuple(each.contract for each in contracts if each.tenant == tenant),
+                source="setup",
+                recorded_at=now,
+            )
             for tenant, zone in DATA.tenants.items()
         ]
-        await record(connection, list(map(identified, terms)), by="setup", note="the first tenants")
+        entries: list[CatalogEntry] = [*map(identified, terms), *map(identified, contracts)]
+        await record(connection, entries, by="setup", note="the first tenants")
     secret = "whsec_" + b64encode(secrets.token_bytes(32)).decode()
     return Installation(admin_key=admin, tenant_keys=keys, webhook_secret=secret)
 
 
-async def watch_budgets(connection: Any, webhook_url: str, webhook_secret: str) -> None:
-    """Budgets and one webhook channel a tenant; what is there already stays as people left it."""
-    for budget in DATA.budgets:
+async def watch_budgets(
+    connection: Any, budgets: Sequence[DemoBudget], webhook_url: str, webhook_secret: str
+) -> None:
+    """These budgets and one webhook channel a tenant; what is there already stays as people left it."""
+    for budget in budgets:
         await connection.execute(
             SQL["add_budget"],
             budget.tenant,

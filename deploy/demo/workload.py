@@ -81,7 +81,8 @@ class Workload:
     run: str
     seed: int = 1
     rate: float = 75.0
-    """Events a second in the middle of the day's shape."""
+    """Events a second in the middle of the day's shape; 0 = only the agent that runs away."""
+    runaway_every_s: float = RUNAWAY_EVERY_S
     _numbers: Iterator[int] = field(default_factory=count)
     _owed: float = 0.0
     _runaway_owed: float = 0.0
@@ -96,11 +97,11 @@ class Workload:
         self._owed += self.rate * day_shape(now) * step_s
         due, self._owed = int(self._owed), self._owed % 1.0
         events = [self._usage(now) for _ in range(due)]
-        since = (elapsed_s - RUNAWAY_FIRST_S) % RUNAWAY_EVERY_S
+        since = (elapsed_s - RUNAWAY_FIRST_S) % self.runaway_every_s
         if elapsed_s >= RUNAWAY_FIRST_S and since < RUNAWAY_LASTS_S:
             self._runaway_owed += RUNAWAY_CALLS_PER_S * step_s
             calls, self._runaway_owed = int(self._runaway_owed), self._runaway_owed % 1.0
-            episode = int((elapsed_s - RUNAWAY_FIRST_S) // RUNAWAY_EVERY_S)
+            episode = int((elapsed_s - RUNAWAY_FIRST_S) // self.runaway_every_s)
             events += [self._runaway(now, episode, since) for _ in range(calls)]
         return events
 

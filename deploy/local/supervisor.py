@@ -48,6 +48,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     kafka: KafkaAccess | None = None
     database: str | None = None
     demo: bool = True
+    history_days: int = 0
+    """How many days of a story the demo tells first; 0 = it streams at once, and much."""
     topic_prefix: str = ""
     partitions: int = 4
 
@@ -108,10 +110,19 @@ class Supervisor:
         self._board.publish({**urls, **facts, **servers})
         programs = [self._service(name, kafka, database) for name in services.SERVICES]
         if self._options.demo:  # it repeats what ingest does not take yet
-            programs.append(services.demo(port=self._ports["demo"], environment={**facts, **urls}))
+            programs.append(
+                services.demo(port=self._ports["demo"], environment={**facts, **urls, **self._story()})
+            )
         self._keep("services", programs)
         if not self._stop.is_set():
             self._board.enter("ready")
+
+    def _story(self) -> dict[str, str]:
+        """What the demo is told of its history, and where it notes how far it is."""
+        return {
+            "SPENDMETER_DEMO_HISTORY_DAYS": str(self._options.history_days),
+            "SPENDMETER_DEMO_MARK": str(self._home.data / "demo-story.json"),
+        }
 
     def _start_servers(self) -> tuple[KafkaAccess, str]:
         """How Kafka is reached and the owner's database URL, once both servers work."""
@@ -143,6 +154,7 @@ class Supervisor:
             partitions=self._options.partitions,
             secrets_file=self._home.data / "keys.json",
             webhook_url=services.webhook_url(self._ports["demo"]) if self._options.demo else "",
+            history=self._options.history_days > 0,
             say=self._board.say,
         )
 

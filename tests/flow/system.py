@@ -47,6 +47,8 @@ class System:
     folder: Path
     partitions: int = 4
     demo: bool = False
+    history_days: int = 0
+    """Of the demo's story; 0 = it streams as much as three companies may."""
     environment: dict[str, str] = field(default_factory=dict)
     """On top of the caller's: every process inherits it."""
 
@@ -54,7 +56,7 @@ class System:
         self._choose_ports()
         try:
             demo = () if self.demo else ("--no-demo",)
-            self.cli("up", "--detach", *demo, timeout=UP_SECONDS_MAX)
+            self.cli(*("up", "--detach", "--history", str(self.history_days)), *demo, timeout=UP_SECONDS_MAX)
         except BaseException:
             self.cli("down", timeout=DOWN_SECONDS_MAX, check=False)
             raise

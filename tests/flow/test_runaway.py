@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import httpx
 
+from deploy.demo.mark import MarkFile
+from deploy.demo.story import between
 from deploy.demo.workload import RUNAWAY_FIRST_S
-from tests.flow.system import System, eventually
+from deploy.local.home import Home
+from tests.flow.system import UP_SECONDS_MAX, System, eventually
 
 FOUND_WITHIN_S = 10
+OF_THE_STORY = """
+    SELECT count(*), count(DISTINCT identity), coalesce(sum(used), 0)::bigint
+    FROM entries, LATERAL (
+        SELECT sum(value::numeric) AS used FROM jsonb_each_text(event::jsonb->'data'->'usage')) AS each
+    WHERE event::jsonb->>'source' = 'demo-story' AND occurred_at <= $1"""
 KINDS = {"anomaly", "budget"}
 LOOP_WITHIN_S = 60
 """It is a loop, too, which is seen once its calls are folded and it has gone on for twenty seconds."""
@@ -66,6 +76,57 @@ async def test_the_runaway_of_the_demo_raises_one_incident_of_each_kind_within_t
     found = eventually("its loop", loop, LOOP_WITHIN_S, every_s=0.5)
     [burst] = [each for each in incidents if each["kind"] == "anomaly"]
     assert (found["told"], found["parent"]) == (False, burst["id"])
+
+
+async def test_the_runaways_demo_started_again_with_a_history_books_each_event_of_it_once(
+    demo: System,
+) -> None:
+    """On the data that it left: 2 days and the hours of today, and again what came while it was down. The one that
+    tells is killed each time."""
+    mark = MarkFile(Home(demo.folder).data / "demo-story.json")
+    booked: list[tuple[int, ...]] = []
+    for _ in range(2):
+        demo.stop()
+        began = datetime.now(UTC)
+        demo.cli("up", "--detach", "--history", "2", timeout=UP_SECONDS_MAX)
+        demo.kill("demo")
+        installation = demo.state.environment["SPENDMETER_ADMIN_KEY"].split("_")[2]
+        is_told = partial(told_since, mark, installation, began)
+        eventually("the story is told until now", is_told, within_s=90)
+        known = mark.read(installation)
+        assert known is not None
+        first = datetime(known.first_day.year, known.first_day.month, known.first_day.day, tzinfo=UTC)
+        told = [
+            event["data"]["usage"]
+            for _, _, event in between(first - timedelta(days=2), began, known.first_day)
+            if "usage" in event["data"]
+        ]
+        expected = len(told), len(told), sum(sum(usage.values()) for usage in told)
+        owner = await demo.database()
+        async with asyncio.timeout(60):
+            while (row := tuple(await owner.fetchrow(OF_THE_STORY, began))) != expected:
+                assert row < expected, (row, expected)
+                await asyncio.sleep(0.2)
+        await owner.close()
+        booked.append(row)
+    assert booked[0] <= booked[1]
+    said = partial(versions_of_refund, demo)
+    eventually("what people say of its versions", lambda: said() >= {"by hand", "v1", "v2"})
+
+
+def versions_of_refund(demo: System) -> set[str]:
+    workflows = demo.get("/v1/workflows")["workflows"]
+    return {
+        version["version"]
+        for each in workflows
+        if each["workflow"] == "refund"
+        for version in each["versions"]
+    }
+
+
+def told_since(mark: MarkFile, installation: str, at: datetime) -> bool:
+    known = mark.read(installation)
+    return known is not None and known.told_until >= at
 
 
 def kinds_told(message: dict[str, Any]) -> set[str]:

@@ -22,6 +22,7 @@ async def prepare(**asked: object) -> dict[str, str]:
         "partitions",
         "secrets_file",
         "webhook_url",
+        "history",
         "say",
     } == set(asked)
     return {"SPENDMETER_API_KEY": "sm_demo_key", "SPENDMETER_ADMIN_KEY": "sm_admin_key"}
