@@ -46,7 +46,7 @@ def command(
     from aiokafka.errors import KafkaError
 
     from deploy.release import prepare_database, prepare_kafka
-    from spendmeter.platform.roles import SERVICE_ROLES, role_url
+    from spendmeter.platform.roles import ROLES, role_url
     from spendmeter.platform.service_keys import ACCRUALS, service_key
 
     state, access = read_state(home()), None
@@ -73,7 +73,7 @@ def command(
     if trouble:
         fail(trouble)
     if urls:
-        for role in SERVICE_ROLES:
+        for role in ROLES:
             say(f"{role.upper()}_DATABASE_URL='{role_url(database, role, role_secret)}'")
         say(f"SPENDMETER_ACCRUAL_KEY='{service_key(role_secret, ACCRUALS)}'")
     else:

@@ -9,7 +9,7 @@ Every service gets the URL of its own database role and no secret from which it 
 import secrets
 
 from deploy.local.services import DATABASE_ROLES
-from spendmeter.platform.roles import role_url
+from spendmeter.platform.roles import TEAM_READER, role_url
 from spendmeter.platform.service_keys import ACCRUALS, service_key
 
 
@@ -25,6 +25,7 @@ def environment(*, postgres_password: str, role_secret: str) -> dict[str, str]:
         "SPENDMETER_ROLE_SECRET": role_secret,
         "OWNER_DATABASE_URL": owner,
         **roles,
+        "API_TEAM_DATABASE_URL": role_url(owner, TEAM_READER, role_secret),
         "ACCRUAL_KEY": service_key(role_secret, ACCRUALS),
     }
 

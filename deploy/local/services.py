@@ -79,6 +79,7 @@ def service(
     portal_url: str = "",
     ingest_url: str = "",
     accrual_key: str = "",
+    team_database_url: str = "",
 ) -> Service:
     """The service with what it reads (spendmeter/platform/settings.py)."""
     environment = {
@@ -100,6 +101,7 @@ def service(
     if name == "api":
         environment["SPENDMETER_INGEST_URL"] = ingest_url
         environment["SPENDMETER_ACCRUAL_KEY"] = accrual_key
+        environment["SPENDMETER_TEAM_DATABASE_URL"] = team_database_url
     if name in ("alerts", "api") and demo:
         # The demo's sink is on 127.0.0.1; api takes exactly the channels that alerts delivers to.
         environment["SPENDMETER_WEBHOOK_ALLOW_PRIVATE"] = "true"

@@ -159,7 +159,7 @@ class Supervisor:
         )
 
     def _service(self, name: str, kafka: KafkaAccess, database: str) -> Program:
-        from spendmeter.platform.roles import role_url
+        from spendmeter.platform.roles import TEAM_READER, role_url
         from spendmeter.platform.service_keys import ACCRUALS, service_key
 
         role = services.DATABASE_ROLES.get(name)
@@ -175,6 +175,7 @@ class Supervisor:
             portal_url=urls["SPENDMETER_PORTAL_URL"],
             ingest_url=urls["SPENDMETER_INGEST_URL"],
             accrual_key=service_key(self._facts.role_secret, ACCRUALS),
+            team_database_url=role_url(database, TEAM_READER, self._facts.role_secret),
         )
 
     def _keep(self, what: str, programs: Sequence[Program]) -> None:

@@ -11,7 +11,8 @@ from services.api.app import create_app
 from services.api.assets.accruing import Accruing
 from services.api.catalog.publisher import CatalogPublisher
 from services.api.catalog.pull_schedule import PullSchedule
-from services.api.database.transactions import POOL_CONNECTIONS_MAX, Database, prepare
+from services.api.database.shares import CONNECTIONS_MAX
+from services.api.database.transactions import POOL_CONNECTIONS_MAX, ConnectionPool, Database, prepare
 from services.api.privacy.forgetting import keep_forgetting
 from spendmeter.platform.key_uses import KeyUses
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
@@ -24,13 +25,11 @@ from spendmeter.platform.settings import Settings
 async def connected(settings: Settings) -> AsyncIterator[HttpService]:
     """The service, when the database is there."""
     url = settings.database_url.get_secret_value()
-    pool = await until_done(
-        lambda: create_pool(url, size_max=POOL_CONNECTIONS_MAX, service="api", init=prepare),
-        "waiting for the database",
-        away=CONNECTION_ERRORS,
-    )
+    pool = await _pool(url, POOL_CONNECTIONS_MAX)
+    of_teams = settings.team_database_url.get_secret_value()
+    team_pool = await _pool(of_teams, CONNECTIONS_MAX) if of_teams else None
     try:
-        database, progress = Database(pool), BookProgress()
+        database, progress = Database(pool, team_pool), BookProgress()
         upkeep = Upkeep(database, progress)
         app = create_app(settings, database, progress, upkeep.looked.trouble)
         uses = app.state.keys.uses = KeyUses(url, "api")
@@ -56,3 +55,13 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
             )
     finally:
         pool.terminate()
+        if team_pool:
+            team_pool.terminate()
+
+
+async def _pool(url: str, connections: int) -> ConnectionPool:
+    return await until_done(
+        lambda: create_pool(url, size_max=connections, service="api", init=prepare),
+        "waiting for the database",
+        away=CONNECTION_ERRORS,
+    )

@@ -13,7 +13,12 @@ from spendmeter import contracts
 from spendmeter.platform.sql import load_sql
 
 SERVICE_ROLES = ("ledger", "corrector", "alerts", "api", "ingest", "reconciler", "reservations")
+TEAM_READER = "api_team"
+"""As whom api reads for a viewer of one team: no service of its own, and in no column of tables.md."""
+ROLES = (*SERVICE_ROLES, TEAM_READER)
 SQL = load_sql(Path(__file__).with_name("roles.sql"))
+TEAM_ROWS = load_sql(Path(__file__).with_name("team_rows.sql"))
+"""By table, which rows of its tenant a team's viewer sees."""
 _PRIVILEGES = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 
 
@@ -72,13 +77,13 @@ def role_url(owner_url: str, role: str, role_secret: str) -> str:
 async def apply_roles(connection: asyncpg.Connection, role_secret: str) -> None:
     """Make roles, grants and policies equal to tables.md. Repeatable; run as the owner, in a transaction."""
     database = await connection.fetchval(SQL["database"])
-    names = {role: role_name(database, role) for role in SERVICE_ROLES}
+    names = {role: role_name(database, role) for role in ROLES}
     for name in names.values():
         verb = "ALTER" if await connection.fetchval(SQL["role_exists"], name) else "CREATE"
         password = role_password(role_secret, name)
         await connection.execute(SQL["role"].format(verb=verb, role=name, password=password))
     everyone = _quoted(names.values())
-    others = _quoted(name for role, name in names.items() if role != "api")
+    others = _quoted(names[role] for role in SERVICE_ROLES if role != "api")
     await connection.execute(SQL["functions"].format(database=database, everyone=everyone, **names))
     for access in read_tables():
         for role, letters in access.privileges.items():
@@ -92,6 +97,9 @@ async def apply_roles(connection: asyncpg.Connection, role_secret: str) -> None:
                 table=access.table, api=names["api"], others=others, shared=shared
             )
             await connection.execute(policies)
+    for table, rows in TEAM_ROWS.items():
+        policy = SQL["team_policy"].format(table=table, role=names[TEAM_READER], rows=rows)
+        await connection.execute(policy)
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -23,7 +23,9 @@ GRANT USAGE ON SCHEMA public TO {everyone};
 GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb), dimension(series, text), dimensions(series)
 TO {everyone};
 GRANT EXECUTE ON FUNCTION spent(text, text[], timestamptz[], timestamptz[]), series_within(text, bytea[], jsonb[])
-TO "{alerts}", "{api}", "{corrector}", "{reservations}";
+TO "{alerts}", "{api}", "{api_team}", "{corrector}", "{reservations}";
+GRANT EXECUTE ON FUNCTION budget_now(budgets), accounting_by_partition() TO "{api_team}";
+GRANT SELECT ON own_dimensions, minutes_kept TO "{api_team}";
 GRANT EXECUTE ON FUNCTION budget_now(budgets), catalog_to_publish(int) TO "{reservations}";
 GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), let_minutes_go(timestamptz),
     take_minutes(text, timestamptz, timestamptz), drop_minutes(timestamptz)
@@ -60,6 +62,12 @@ DROP POLICY IF EXISTS all_tenants ON {table};
 CREATE POLICY one_tenant ON {table} TO "{api}" 
     USING (tenant = {own} OR ({shared} AND tenant = '' AND {own} IS NOT NULL)) WITH CHECK (tenant = {own});
 CREATE POLICY all_tenants ON {table} TO {others}, CURRENT_USER USING (true) WITH CHECK (true)
+
+-- name: team_policy
+-- Whoever sees one team alone sees of this table the rows that team_rows.sql says, and changes none.
+GRANT SELECT ON {table} TO "{role}";
+DROP POLICY IF EXISTS one_team ON {table};
+CREATE POLICY one_team ON {table} FOR SELECT TO "{role}" USING (tenant = {own} AND ({rows}))
 
 -- part: own
 -- The tenant that api acts for; none is NULL, which equals nothing.

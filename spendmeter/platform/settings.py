@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     )
     """The URL of this process's own database role (`spendmeter migrate` alone gets the owner's)."""
 
+    team_database_url: SecretStr = SecretStr("")
+    """The same as the role that sees one team alone, for api; '' = viewers of one team are shown nothing."""
+
     topic_prefix: str = ""
     """Put before every topic and consumer group, so that several systems can share a cluster."""
     partitions: int = Field(4, ge=1, le=256)

@@ -21,7 +21,7 @@ from services.api.http.shared_answers import SharedAnswers
 from services.api.spend.closed import ClosedSums
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.postgres import create_pool
-from spendmeter.platform.roles import role_url
+from spendmeter.platform.roles import TEAM_READER, role_url
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
 from tests.api.catalog_admin import IN, NAMED, OUT
@@ -54,10 +54,14 @@ async def book(database_url: str) -> AsyncIterator[Book]:
 
 @pytest.fixture(scope="session")
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """The database as the api role sees it."""
-    pool = await create_pool(role_url(database_url, "api", SECRET), size_max=10, service="test", init=prepare)
-    yield Database(pool)
-    await pool.close()
+    """The database as the api role sees it, and of one team as api_team does."""
+    pools = [
+        await create_pool(role_url(database_url, role, SECRET), size_max=10, service="test", init=prepare)
+        for role in ("api", TEAM_READER)
+    ]
+    yield Database(*pools)
+    for pool in pools:
+        await pool.close()
 
 
 @pytest.fixture(scope="session")

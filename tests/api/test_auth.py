@@ -109,6 +109,7 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
     answer = await log_in(client, await book.key("globex", "read"))
     assert answer.json() | {"key_id": ""} == {
         "key_id": "", "tenant": "globex", "operator": False, "scopes": ["read"],
+        "team": "",
         "tenants": [{"tenant": "globex", "name": "globex", "currency": "USD", "tz": "Europe/Berlin"}],
     }  # fmt: skip
     flags = answer.headers["set-cookie"].lower()

@@ -13,13 +13,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from services.api.access.cookies import COOKIE
-from services.api.access.keys import PersonCredential
 from services.api.database import shares
 from services.api.database.transactions import Database, prepare
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.roles import role_url
 from tests.api.book import Book
+from tests.api.teams import MADE_FOR_TEAMS, THEIRS, a_viewer_of_one_team, work
 from tests.api.test_events import LINES, event
 from tests.databases import SECRET
 
@@ -88,23 +87,12 @@ async def test_a_thousand_requests_of_two_tenants_some_cancelled_see_their_own_r
     assert (answered + cancelled, cancelled > 50, answered > 500) == (REQUESTS, True, True)
 
 
-async def a_viewer_of_one_team(api: FastAPI, book: Book, tenant: str, team: str) -> str:
-    """A session of theirs, as a cookie."""
-    person_id = "p0123456789abcdef"
-    await book.connection.execute(
-        "INSERT INTO people_acts (tenant, person_id, issuer, subject, name, role, team, reason, by) "
-        "VALUES ($1, $2, 'https://login.example', 's', 'n', 'viewer', $3, 'r', 'b')",
-        tenant, person_id, team,
-    )  # fmt: skip
-    person = PersonCredential(person_id=person_id, tenant=tenant, scopes=("read",), team=team)
-    return f"{COOKIE}={await api.state.keys.open_person_session(person, datetime.now(UTC))}"
-
-
 async def test_every_list_asked_by_two_tenants_and_one_teams_viewer_at_once_shows_each_its_own_alone(
     client: httpx.AsyncClient, api: FastAPI, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shares, "TIME_S_PER_S", 1_000)
     await fill(book)
+    await work(book, THEIRS, times=3)
     # First, for who may do what is read at the first question, and again five seconds later.
     who = {"viewer": {"Cookie": await a_viewer_of_one_team(api, book, "acme", "acme-team")}}
     for tenant in ("acme", "globex"):
@@ -134,13 +122,13 @@ async def test_every_list_asked_by_two_tenants_and_one_teams_viewer_at_once_show
             cancelled += 1
             return
         statuses[f"{name} {answer.status_code}"] += 1
-        if name == "viewer" and path != "/v1/session":
+        if name == "viewer" and path != "/v1/session" and ("get", path) not in MADE_FOR_TEAMS:
             assert answer.status_code == 403, (path, answer.text)
         else:  # a slow machine tells some to come back later
             assert answer.status_code in (200, 422, 429, 503), (path, answer.text)
-        hidden = {"acme": ["globex"], "globex": ["acme"], "viewer": ["globex", "acme-budget", "acme-key"]}[
-            name
-        ]
+        hidden = {
+            "acme": ["globex"], "globex": ["acme"], "viewer": ["globex", "acme-budget", "acme-key", THEIRS],
+        }[name]  # fmt: skip
         assert not [each for each in hidden if each in answer.text], (path, name)
 
     async def gated(number: int) -> None:
@@ -150,7 +138,7 @@ async def test_every_list_asked_by_two_tenants_and_one_teams_viewer_at_once_show
     await asyncio.gather(*(gated(number) for number in range(REQUESTS)))
     assert sum(statuses.values()) + cancelled == REQUESTS
     assert (cancelled > 50, statuses["acme 200"] > 150, statuses["globex 200"] > 150) == (True, True, True)
-    assert statuses["viewer 403"] > 150
+    assert (statuses["viewer 403"] > 100, statuses["viewer 200"] > 10) == (True, True)
 
 
 async def test_without_a_tenant_the_api_role_sees_nothing(book: Book, database_url: str) -> None:

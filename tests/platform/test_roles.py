@@ -8,7 +8,15 @@ import asyncpg
 import pytest
 
 from spendmeter.platform.migrate import migrate
-from spendmeter.platform.roles import SERVICE_ROLES, read_tables, role_name, role_url
+from spendmeter.platform.roles import (
+    ROLES,
+    SERVICE_ROLES,
+    TEAM_READER,
+    TEAM_ROWS,
+    read_tables,
+    role_name,
+    role_url,
+)
 from tests.stack import own_database
 
 SECRET = "test"
@@ -80,7 +88,7 @@ async def test_every_table_with_a_tenant_has_row_level_security_forced(owner: as
     assert [row["relname"] for row in rows if not row["secured"]] == []
 
 
-@pytest.mark.parametrize("role", SERVICE_ROLES)
+@pytest.mark.parametrize("role", ROLES)
 async def test_no_role_of_a_process_can_change_or_remove_an_entry(database: str, role: str) -> None:
     connection = await connect(database, role)
     try:
@@ -103,7 +111,7 @@ async def test_no_role_of_a_process_bypasses_row_level_security(
     name = database.rpartition("/")[2]
     rows = await owner.fetch(
         "SELECT rolname FROM pg_roles WHERE rolname = ANY($1) AND (rolsuper OR rolbypassrls OR rolcreaterole)",
-        [role_name(name, role) for role in SERVICE_ROLES],
+        [role_name(name, role) for role in ROLES],
     )
     assert rows == []
 
@@ -161,3 +169,76 @@ async def test_a_role_cannot_enter_another_database(
     url = role_url(database, "api", SECRET).rsplit("/", 1)[0] + "/" + other.rpartition("/")[2]
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await asyncpg.connect(url)
+
+
+MAY_CALL = {
+    "usage_sum", "usage_total", "dimension", "dimensions", "spent", "series_within", "budget_now",
+    "accounting_by_partition",
+}  # fmt: skip
+"""Of functions, what the role that sees one team may call: the last counts offsets alone."""
+
+
+async def test_who_sees_one_team_reads_what_team_rows_says_and_each_table_has_its_policy(
+    owner: asyncpg.Connection, database: str
+) -> None:
+    role = role_name(database.rpartition("/")[2], TEAM_READER)
+    rows = await owner.fetch(
+        "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = $1", role
+    )
+    granted = {(row["table_name"], row["privilege_type"]) for row in rows}
+    views = {"own_dimensions", "minutes_kept"}  # a view over one of them, and one instant of the installation
+    assert granted == {(table, "SELECT") for table in {*TEAM_ROWS, *views}}
+    policies = await owner.fetch(
+        "SELECT tablename, policyname, permissive, cmd FROM pg_policies WHERE $1 = ANY (roles)", role
+    )
+    assert {tuple(row) for row in policies} == {
+        (table, "one_team", "PERMISSIVE", "SELECT") for table in TEAM_ROWS
+    }
+    secured = {access.table for access in read_tables() if access.tenant_rows != "no"}
+    assert set(TEAM_ROWS) <= secured
+    called = await owner.fetch(
+        "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace "
+        "AND has_function_privilege($1, p.oid, 'EXECUTE') AND NOT EXISTS ("
+        "SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')",
+        role,
+    )
+    assert {row["proname"] for row in called} == MAY_CALL
+
+
+async def test_who_sees_one_team_sees_no_row_without_a_tenant_or_without_a_team(
+    owner: asyncpg.Connection, database: str
+) -> None:
+    await owner.execute(
+        "INSERT INTO tenants (tenant, name) VALUES ('teams', 'Teams');"
+        "INSERT INTO series (tenant, series_id, cost_class, provider, sku, team, project, feature, workflow, "
+        "workflow_version, agent, environment, key_id) SELECT 'teams', decode(team, 'hex'), '', '', '', team, '', '', '', "
+        "'', '', '', '' FROM unnest(ARRAY['0a', '0b', '']) AS team;"
+        "INSERT INTO budgets (tenant, name, filter, amount, currency, period) SELECT 'teams', f, f::jsonb, 1, 'USD', "
+        '\'day\' FROM unnest(ARRAY[\'{}\', \'{"team": "0a"}\', \'{"team": "0b"}\', \'{"team": ""}\']) AS f'
+    )
+    connection = await connect(database, TEAM_READER)
+
+    async def seen(tenant: str, team: str) -> tuple[list[str], list[str]]:
+        async with connection.transaction():
+            await connection.execute(
+                "SELECT set_config('app.tenant', $1, true), set_config('app.team', $2, true)", tenant, team
+            )
+            return (
+                [row[0] for row in await connection.fetch("SELECT team FROM series")],
+                [row[0] for row in await connection.fetch("SELECT name FROM budgets")],
+            )
+
+    try:
+        for table in TEAM_ROWS:
+            assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+        assert await seen("teams", "0a") == (["0a"], ['{"team": "0a"}'])
+        assert await seen("teams", "") == await seen("", "0a") == await seen("acme", "0a") == ([], [])
+        for statement in (
+            "SELECT FROM people_acts", "SELECT FROM runs", "SELECT FROM unbooked", "SELECT FROM accounting",
+            "SELECT FROM forecasts", "SELECT FROM incidents", "SELECT FROM minutes.earlier",
+            "DELETE FROM budgets", "INSERT INTO touched VALUES ('teams', 'hour', now())", "SELECT all_tenants()",
+        ):  # fmt: skip
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -20,6 +20,7 @@ from services.api.access.cookies import COOKIE, cookie_of
 from services.api.access.issuers import IssuerAway, Issuers
 from services.api.access.keys import ApiCredential, ApiKeys, PersonCredential
 from services.api.access.tokens import BadToken
+from services.api.database.transactions import Onlooker
 from services.api.http.problems import HttpRefusal, forbidden
 from spendmeter.contracts.permissions import contained
 from spendmeter.platform.keys import OPERATOR, TENANT_PATTERN
@@ -52,6 +53,11 @@ class Caller:
     def may(self, *scopes: str) -> bool:
         """Whether it has one of these, or one that contains it (permissions.toml)."""
         return not contained(self.scopes).isdisjoint(scopes)
+
+    @property
+    def onlooker(self) -> Onlooker:
+        """Whose rows it is shown."""
+        return Onlooker(self.tenant, self.team)
 
     @property
     def by(self) -> str:
@@ -215,7 +221,15 @@ def _for_tenant(caller: Caller, chosen: str | None) -> Caller:
     return replace(caller, tenant=chosen or OPERATOR)
 
 
+async def _seeing(caller: Annotated[Caller, Depends(_known)]) -> Caller:
+    return _of_a_tenant(caller)
+
+
 async def _with_tenant(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+    return _of_a_tenant(caller)
+
+
+def _of_a_tenant(caller: Caller) -> Caller:
     if not caller.tenant:
         raise HttpRefusal(
             400, "No tenant", "an operator key names the tenant to act for in the header X-Spendmeter-Tenant"
@@ -252,6 +266,9 @@ Anyone = Annotated[Caller, Depends(_caller)]
 """Any key that may read; an operator's may act for no tenant."""
 Reader = Annotated[Caller, Depends(_with_tenant)]
 """A key that may read one tenant's."""
+TeamReader = Annotated[Caller, Depends(_seeing)]
+"""The same, or whoever sees one team of it: for routes that ask as `caller.onlooker` (`Database.seen_by`),
+keep answers for equal onlookers alone, and say nothing of anybody else (docs/decisions/teams.md)."""
 Admin = Annotated[Caller, _having("admin", "", _caller)]
 """A key that may change all of one tenant's; an operator's may act for no tenant."""
 Correcting = Annotated[Caller, _having("correct", ", so it changes nothing that is booked")]

@@ -47,6 +47,7 @@ class Session(BaseModel):
     tenant: str
     operator: bool
     scopes: list[str]
+    team: str = Field(description="that alone is shown to them; '' = all of the tenant")
     tenants: list[TenantName]
 
 
@@ -95,6 +96,7 @@ async def _session(request: Request, caller: Caller) -> Session:
         tenant=caller.tenant,
         operator=caller.operator,
         scopes=list(caller.scopes),
+        team=caller.team,
         tenants=tenants,
     )
 

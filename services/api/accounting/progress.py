@@ -93,6 +93,17 @@ class BookProgress:
         return proved[1] if proved is not None and row["next_origin"] >= proved[0] else None
 
 
+def of_one_team(complete: Complete) -> Complete:
+    """What somebody who sees one team is told of it: how much is in flight, and from when to when something
+    was, is of everybody. To the minute that was over before, it is as true."""
+    through = complete.complete_through
+    return Complete(
+        complete_through=None if through is None else through.replace(second=0, microsecond=0),
+        in_flight=None,
+        in_flight_age_s=None,
+    )
+
+
 def in_flight(row: Mapping[str, Any], now: datetime) -> int | None:
     """Of one partition; None = its log end is not known, or of long ago."""
     if row["read_at"] is None or now - row["read_at"] > MEASURED_AGE_MAX:

@@ -150,7 +150,9 @@ class BudgetAnswer(_StatedBudget):
     allocated: AllocatedAmount | None = Field(None, description="null: no budget of its time lies below it")
     next: NextAmount | None = None
     hard: HardState | None = None
-    forecast: ForecastAnswer | None = Field(None, description="null: there is none yet")
+    forecast: ForecastAnswer | None = Field(
+        None, description="null: there is none yet, or who asks sees one team alone"
+    )
 
 
 class RemovedBudget(_StatedBudget):

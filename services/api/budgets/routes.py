@@ -9,8 +9,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from services.api.access.auth import Governing, Reader
-from services.api.accounting.completeness import completeness
+from services.api.access.auth import Governing, TeamReader
+from services.api.accounting.completeness import completeness_for
 from services.api.budgets.forecasts import ForecastAnswer, forecast_of
 from services.api.budgets.models import (
     AllocatedAmount,
@@ -23,7 +23,7 @@ from services.api.budgets.models import (
     RemovedBudget,
 )
 from services.api.database.tenant import Tenant, read_tenant
-from services.api.database.transactions import TenantConnection, database_of
+from services.api.database.transactions import Onlooker, TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid, not_found, too_many
@@ -47,20 +47,21 @@ router = APIRouter(tags=["budgets"], route_class=Negotiated)
 
 
 @router.get("/v1/budgets", responses=answers("budgets"))
-async def list_budgets(request: Request, caller: Reader) -> Budgets:
-    """Every budget in force, with what its open period has come to."""
-    async with database_of(request).reading(caller.tenant, spend=True) as connection:
+async def list_budgets(request: Request, caller: TeamReader) -> Budgets:
+    """Every budget in force, with what its open period has come to. Who sees one team alone is shown those of
+    that team or of a part of it, without a forecast."""
+    async with database_of(request).seen_by(caller.onlooker, spend=True) as connection:
         tenant = await read_tenant(connection, caller.tenant)
-        complete = await completeness(request, connection)
-        budgets = await _read(connection, tenant, None)
+        complete = await completeness_for(request, connection, caller.onlooker)
+        budgets = await _read(connection, tenant, None, caller.onlooker)
     return Budgets(budgets=budgets, tz=str(tenant.zone), **vars(complete))
 
 
 @router.get("/v1/budgets/{id}", responses=answers("budget", missing="no such budget"))
-async def get_budget(request: Request, caller: Reader, id: UUID) -> BudgetAnswer:
+async def get_budget(request: Request, caller: TeamReader, id: UUID) -> BudgetAnswer:
     """One budget."""
-    async with database_of(request).reading(caller.tenant, spend=True) as connection:
-        return await _read_one(connection, caller.tenant, id)
+    async with database_of(request).seen_by(caller.onlooker, spend=True) as connection:
+        return await _read_one(connection, caller.onlooker, id)
 
 
 @router.post("/v1/budgets", status_code=201, responses=answers("budget", status=201))
@@ -95,7 +96,7 @@ async def create_budget(
     response.headers["Location"] = f"/v1/budgets/{created}"
     # In a transaction of its own: a period that takes too long to sum must not undo what was set.
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
-        return await _read_one(connection, caller.tenant, created)
+        return await _read_one(connection, caller.onlooker, created)
 
 
 @router.patch("/v1/budgets/{id}", responses=answers("budget", missing="no such budget"))
@@ -120,7 +121,7 @@ async def change_budget(request: Request, caller: Governing, id: UUID, body: Bud
         if hard:
             await _harden(connection, id, body.hard)
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
-        return await _read_one(connection, caller.tenant, id)
+        return await _read_one(connection, caller.onlooker, id)
 
 
 @router.delete("/v1/budgets/{id}", responses=answers("removed_budget", missing="no such budget"))
@@ -161,14 +162,16 @@ def _after_currency_change(
     return (at, None, None) if next_amount == "close" else (at, Decimal(next_amount), currency)
 
 
-async def _read_one(connection: TenantConnection, tenant: str, id: UUID) -> BudgetAnswer:
-    found = await _read(connection, await read_tenant(connection, tenant), id)
+async def _read_one(connection: TenantConnection, onlooker: Onlooker, id: UUID) -> BudgetAnswer:
+    found = await _read(connection, await read_tenant(connection, onlooker.tenant), id, onlooker)
     if not found:
         raise not_found(f"there is no budget {id}")
     return found[0]
 
 
-async def _read(connection: TenantConnection, tenant: Tenant, id: UUID | None) -> list[BudgetAnswer]:
+async def _read(
+    connection: TenantConnection, tenant: Tenant, id: UUID | None, onlooker: Onlooker
+) -> list[BudgetAnswer]:
     rows = await connection.fetch(SQL["list"], id)
     now = datetime.now(UTC)
     bounds = {row["id"]: _period_of(row).shown(now, _calendar_of(row, tenant)) for row in rows}
@@ -181,10 +184,8 @@ async def _read(connection: TenantConnection, tenant: Tenant, id: UUID | None) -
         read = await spent_in(connection, tenant.tenant, within, tenant.timeline)
         found = await connection.fetch(SQL["spent"], *read, *scopes)
         spent |= {row["id"]: _NOTHING for row in of} | {of[each["place"] - 1]["id"]: each for each in found}
-    forecasts = {
-        (each["budget_id"], each["revision"]): forecast_of(each)
-        for each in await connection.fetch(FORECASTS["latest"], id)
-    }
+    latest = [] if onlooker.team else await connection.fetch(FORECASTS["latest"], id)
+    forecasts = {(each["budget_id"], each["revision"]): forecast_of(each) for each in latest}
     tree = BudgetTree(_node(row) for row in await connection.fetch(SQL["tree"]))
     return [
         _budget(

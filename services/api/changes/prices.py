@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.api.changes.uses import UnitWorth
-from services.api.database.transactions import TenantConnection
+from services.api.database.transactions import Onlooker, TenantConnection
 from services.api.http.compared import FromTo
 from spendmeter.contracts.money import EXACT, prorated
 from spendmeter.platform.sql import load_sql
@@ -49,51 +49,52 @@ class _KeptPrices:
 
 
 class PastPrices:
-    """One process's; bounded, and what was not asked for longest goes first."""
+    """One process's, of each onlooker their own; bounded, and what was not asked for longest goes first."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, PriceDays], _KeptPrices] = OrderedDict()
+        self._kept: OrderedDict[tuple[Onlooker, PriceDays], _KeptPrices] = OrderedDict()
         self._size = 0
 
-    def get(self, tenant: str, days: PriceDays, generation: int, now: datetime) -> _Sums | None:
+    def get(self, onlooker: Onlooker, days: PriceDays, generation: int, now: datetime) -> _Sums | None:
         """What was put there in the same generation, not long ago."""
-        found = self._kept.get((tenant, days))
+        found = self._kept.get((onlooker, days))
         if found is None or found.generation != generation or found.until <= now:
             return None
-        self._kept.move_to_end((tenant, days))
+        self._kept.move_to_end((onlooker, days))
         return found.sums
 
-    def put(self, tenant: str, days: PriceDays, generation: int, now: datetime, sums: _Sums) -> None:
+    def put(self, onlooker: Onlooker, days: PriceDays, generation: int, now: datetime, sums: _Sums) -> None:
         """Keep it."""
-        old = self._kept.pop((tenant, days), None)
+        old = self._kept.pop((onlooker, days), None)
         has_changed = old is not None and old.generation != generation
         until = now + (CHANGED if has_changed else OLD)
-        self._kept[tenant, days] = _KeptPrices(generation, until, sums)
+        self._kept[onlooker, days] = _KeptPrices(generation, until, sums)
         self._size += len(sums) + 1 - (len(old.sums) + 1 if old else 0)
         while self._size > PRICES_MAX:
             self._size -= len(self._kept.popitem(last=False)[1].sums) + 1
 
 
 async def read_unit_worth(
-    connection: TenantConnection, tenant: str, span: FromTo, past: PastPrices, now: datetime
+    connection: TenantConnection, onlooker: Onlooker, span: FromTo, past: PastPrices, now: datetime
 ) -> UnitWorth:
-    """What units of each model were worth on the days (UTC) that the span touches, on average."""
+    """What units of each model were worth on the days (UTC) that the span touches, on average of all that the
+    onlooker sees."""
     first, last = span[0].astimezone(UTC).date(), (span[1] - timedelta(microseconds=1)).astimezone(UTC).date()
     days = list(stretches(first, last + timedelta(days=1)))
-    rows = await connection.fetch(SQL["rolled"], tenant, first, last)
+    rows = await connection.fetch(SQL["rolled"], onlooker.tenant, first, last)
     rolled = {row["day"]: row["generation"] for row in rows}
     generations = [sum(rolled.get(day, 0) for day in _days(each)) for each in days]
     found: dict[PriceDays, _Sums] = {}
     for each, generation in zip(days, generations, strict=True):
-        kept = past.get(tenant, each, generation, now)
+        kept = past.get(onlooker, each, generation, now)
         if kept is not None:
             found[each] = kept
     missing = [each for each in days if each not in found]
-    read = await _read(connection, tenant, missing) if missing else {}
+    read = await _read(connection, onlooker.tenant, missing) if missing else {}
     for each, generation in zip(days, generations, strict=True):
         if each in read:
             found[each] = read[each]
-            past.put(tenant, each, generation, now, read[each])
+            past.put(onlooker, each, generation, now, read[each])
     return worth_of(found.values())
 
 

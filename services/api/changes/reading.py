@@ -28,6 +28,7 @@ async def read_used(
     filters: Filters,
     zone: ZoneInfo,
     now: datetime,
+    team: str,
     closed: ClosedSums,
     most: int,
 ) -> dict[GroupKey, GroupSum] | None:
@@ -35,7 +36,7 @@ async def read_used(
     question = SpendQuestion(
         cursor=SpendCursor(question="", start=span[0], end=span[1]), spent=coverage, zone=zone,
         group_by=dimensions, filters=filters, measure="effective", top=1, edges=span,
-        with_series=False, with_usage=True, now=now,
+        with_series=False, with_usage=True, now=now, team=team,
     )  # fmt: skip
     placed = await read_groups(connection, question, closed, 2 * most)  # most pieces of a period are large
     groups = None if placed is None else in_all(placed)

@@ -11,15 +11,15 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
-from services.api.access.auth import Reader
-from services.api.accounting.completeness import completeness
+from services.api.access.auth import TeamReader
+from services.api.accounting.completeness import completeness_for
 from services.api.changes.contributors import GroupChange, changes_of, row_of, top_of
 from services.api.changes.models import SpendChanges
 from services.api.changes.prices import PastPrices, read_unit_worth
 from services.api.changes.reading import GROUPS_MAX, SPLIT_MAX, read_used
 from services.api.changes.uses import SERVED, USE, Compared, compared, unsplit
 from services.api.database.tenant import Tenant, read_tenant
-from services.api.database.transactions import TenantConnection, database_of
+from services.api.database.transactions import Onlooker, TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
 from services.api.http.compared import Compare, FromTo, lengths_of, measure_of, shift_of
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimensions_of, filters_of
@@ -57,7 +57,7 @@ router = APIRouter(tags=["spend"], route_class=Negotiated)
 )
 async def get_changes(
     request: Request,
-    caller: Reader,
+    caller: TeamReader,
     span: SpanParameters,
     compare: Annotated[
         Compare, Query(description="with as many days before, or with the same days last month")
@@ -90,20 +90,20 @@ async def get_changes(
         span = span._replace(range="last_7_days")
 
     async def answer() -> bytes:
-        async with database_of(request).reading(caller.tenant, spend=True) as connection:
+        async with database_of(request).seen_by(caller.onlooker, spend=True) as connection:
             check_dimensions(group, filters, await known_dimensions(connection, [*group, *filters]))
             tenant = await read_tenant(connection, caller.tenant)
             calendar = tenant.calendar(span.tz)
             period = _period(span, calendar, now)
             before = _before(period, compare, (before_from, before_to), calendar, now)
             question = _ChangeQuestion(
-                tenant=tenant, calendar=calendar, period=period, before=before, group_by=group,
-                filters=filters, now=now,
+                tenant=tenant, onlooker=caller.onlooker, calendar=calendar, period=period, before=before,
+                group_by=group, filters=filters, now=now,
             )  # fmt: skip
             found = await _read(request, connection, question)
         return _written(found, with_parts=parts, top=top)
 
-    key = "changes", caller.tenant, now.replace(second=0, microsecond=0), *sorted(parameters)
+    key = "changes", caller.onlooker, now.replace(second=0, microsecond=0), *sorted(parameters)
     content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
     return Response(content, media_type=JSON)
 
@@ -111,6 +111,7 @@ async def get_changes(
 @dataclass(frozen=True, kw_only=True)
 class _ChangeQuestion:
     tenant: Tenant
+    onlooker: Onlooker
     calendar: TenantCalendar
     period: FromTo
     before: FromTo
@@ -165,7 +166,7 @@ def _before(
 
 async def _read(request: Request, connection: TenantConnection, question: _ChangeQuestion) -> _FoundChanges:
     tenant, now = question.tenant, question.now
-    complete = await completeness(request, connection)
+    complete = await completeness_for(request, connection, question.onlooker)
     coverage = await cover_period(connection, tenant, question.period)
     edges, past = await cover_past(connection, tenant, question.before)
     before = edges[0], edges[-1]
@@ -175,7 +176,7 @@ async def _read(request: Request, connection: TenantConnection, question: _Chang
         sides = [
             await read_used(
                 connection, covered, span, dimensions=dimensions, filters=question.filters,
-                zone=question.calendar.zone, now=now, closed=closed, most=most,
+                zone=question.calendar.zone, now=now, team=question.onlooker.team, closed=closed, most=most,
             )
             for span, covered in ((before, past), (question.period, coverage))
         ]  # fmt: skip
@@ -217,9 +218,7 @@ async def _split(
 ) -> Mapping[GroupKey, Compared]:
     past: PastPrices = request.app.state.past_prices
     spans = before, question.period
-    worth = [
-        await read_unit_worth(connection, question.tenant.tenant, span, past, question.now) for span in spans
-    ]
+    worth = [await read_unit_worth(connection, question.onlooker, span, past, question.now) for span in spans]
     await asyncio.sleep(0)  # some milliseconds of work to come: others first
     lengths = lengths_of(question.period, before, question.calendar.zone)
     return compared(dimensions, used, (worth[0], worth[1]), lengths)

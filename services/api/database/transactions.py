@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 import msgspec
 from fastapi import Request
 
 from services.api.database.shares import CONNECTIONS_MAX, Shares
+from services.api.http.problems import HttpRefusal
 from spendmeter.book.reading import hold_minutes
 from spendmeter.platform.sql import load_sql
 
@@ -22,11 +23,21 @@ POOL_CONNECTIONS_MAX = CONNECTIONS_MAX + OWN_CONNECTIONS
 ACQUIRE_TIMEOUT_S = 10
 STATEMENT_TIMEOUT = "15s"
 SQL = load_sql(Path(__file__).with_name("transactions.sql"))
-NOBODY = ""
+NOBODY, EVERY_TEAM = "", ""
 ITSELF = "api"
 """Who makes a change that nobody asked for just now."""
 
 TenantConnection = Any
+ConnectionPool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+
+class Onlooker(NamedTuple):
+    """Whose rows somebody is shown: a tenant's, or of them one team's alone. What was answered to one
+    onlooker is kept for equal ones only."""
+
+    tenant: str
+    team: str
+    """EVERY_TEAM = all of them."""
 
 
 async def prepare(connection: TenantConnection) -> None:
@@ -43,8 +54,9 @@ async def prepare(connection: TenantConnection) -> None:
 class Database:
     """Hands out transactions that act for one tenant, in its share, or for none ('')."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
-        self._pool = pool
+    def __init__(self, pool: ConnectionPool, team_pool: ConnectionPool | None = None) -> None:
+        """`team_pool`: of the role that sees one team; None = viewers of one team are shown nothing."""
+        self._pool, self._team_pool = pool, team_pool
         self._shares = Shares()
         self._acts = Counter[str]()
 
@@ -59,14 +71,28 @@ class Database:
         Raises TooMuch and AllBusy; CONNECTION_ERRORS; QueryCanceledError for a statement over
         STATEMENT_TIMEOUT.
         """
-        async with (
-            self._turn(tenant or share),
-            self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            if spend:
-                await hold_minutes(connection)
-            await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT, NOBODY)
+        async with self._turn(tenant or share), _one_instant(self._pool, spend=spend) as connection:
+            await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT, NOBODY, EVERY_TEAM)
+            yield connection
+
+    @asynccontextmanager
+    async def seen_by(self, onlooker: Onlooker, *, spend: bool = False) -> AsyncIterator[TenantConnection]:
+        """The same of what an onlooker sees. Of one team: as another role, which has no letter but on what
+        may be seen of one, and there sees its rows alone, whatever is asked (docs/decisions/teams.md).
+
+        Raises what `reading` raises, and HttpRefusal (503) where this installation has no such role."""
+        if onlooker.team == EVERY_TEAM:
+            async with self.reading(onlooker.tenant, spend=spend) as connection:
+                yield connection
+            return
+        if self._team_pool is None:
+            raise HttpRefusal(
+                503, "Not available", "nothing is shown by team here: api lacks SPENDMETER_TEAM_DATABASE_URL"
+            )
+        async with self._turn(onlooker.tenant), _one_instant(self._team_pool, spend=spend) as connection:
+            await connection.execute(
+                SQL["act_for"], onlooker.tenant, STATEMENT_TIMEOUT, NOBODY, onlooker.team
+            )
             yield connection
 
     @asynccontextmanager
@@ -81,7 +107,7 @@ class Database:
             self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
             connection.transaction(),
         ):
-            await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT, by)
+            await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT, by, EVERY_TEAM)
             yield connection
         self._acts[tenant] += 1
 
@@ -91,6 +117,17 @@ class Database:
 
     def _turn(self, tenant: str) -> AbstractAsyncContextManager[None]:
         return self._shares.turn(tenant) if tenant else nullcontext()
+
+
+@asynccontextmanager
+async def _one_instant(pool: ConnectionPool, *, spend: bool) -> AsyncIterator[TenantConnection]:
+    async with (
+        pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        if spend:
+            await hold_minutes(connection)
+        yield connection
 
 
 def database_of(request: Request) -> Database:

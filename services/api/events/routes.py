@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 
-from services.api.access.auth import Reader
-from services.api.accounting.completeness import completeness
+from services.api.access.auth import TeamReader
+from services.api.accounting.completeness import completeness_for
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
 from services.api.events.models import (
@@ -20,7 +20,7 @@ from services.api.events.within import Limit, read_within
 from services.api.http.cursors import decode_cursor, page
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, filters_of
 from services.api.http.openapi import answers
-from services.api.http.problems import invalid
+from services.api.http.problems import forbidden, invalid
 from services.api.http.representation import Negotiated
 from services.api.http.spans import SpanParameters
 from services.api.spend.sums import read_series
@@ -39,7 +39,7 @@ router = APIRouter(tags=["events"], route_class=Negotiated)
 )
 async def get_events(
     request: Request,
-    caller: Reader,
+    caller: TeamReader,
     span: SpanParameters,
     source: Annotated[
         str | None, Query(max_length=256, description="with `id`: asks for the receipt")
@@ -64,22 +64,28 @@ async def get_events(
 ) -> Receipt | EventList:
     """With `source` and `id`: the event's receipt (received, rated line by line, booked; or rejected, and
     why); with `wait`, as soon as it is there. Without: the booked events of `[from, to)`, newest first,
-    filtered like spend."""
+    filtered like spend. Who sees one team alone is shown no receipt: it tells of copies and corrections,
+    whosever they are."""
     filters = filters_of(request.query_params.multi_items(), PARAMETERS)
     if (source is None) != (id is None):
         raise invalid("source", "and id are given together, for a receipt, or not at all")
+    if caller.team and (source, wait) != (None, None):
+        raise forbidden(
+            f"{caller.by} sees one team alone, and receipts are not shown by team: ask for the list"
+        )
     if wait is not None:
         if source is None or id is None:
             raise invalid("wait", "is for one event: give its source and id")
         waiting: Waiters = request.app.state.waiting
         await waiting.until_known(caller.tenant, identity(caller.tenant, source, id), wait_s(wait))
-    async with database_of(request).reading(caller.tenant) as connection:
+    async with database_of(request).seen_by(caller.onlooker) as connection:
         check_dimensions([], filters, await known_dimensions(connection, filters))
         if source is not None and id is not None:
             return await read_receipt(request, connection, caller.tenant, source, id)
-        complete = await completeness(request, connection)
+        complete = await completeness_for(request, connection, caller.onlooker)
         within = await read_within(connection, caller.tenant, span)
-        rows = await _list(connection, within, filters, limit, cursor, entries == "all")
+        series = await read_series(connection, filters) if filters or caller.team else None
+        rows = await _list(connection, within, series, limit, cursor, entries == "all")
     events, more = page(
         ListedEvent, rows, limit, lambda row: (row["time"], row["identity"].hex(), row["seq"])
     )
@@ -89,12 +95,11 @@ async def get_events(
 async def _list(
     connection: TenantConnection,
     within: tuple[datetime, datetime],
-    filters: dict[str, list[str]],
+    series: list[bytes] | None,
     limit: int,
     cursor: str,
     every_entry: bool,
 ) -> list[Any]:
-    series = await read_series(connection, filters) if filters else None
     at, key, seq = decode_cursor(cursor, tuple[Instant, str, int]) if cursor else (within[1], "", 0)
     try:
         after = (at, bytes.fromhex(key), seq)

@@ -30,7 +30,7 @@ class Complete(BaseModel):
     )
     in_flight: int | None = Field(
         description="events accepted and not yet booked, of all tenants; null when that was not measured "
-        "within the last 3 s"
+        "within the last 3 s, and for who sees one team alone"
     )
     in_flight_age_s: float | None = Field(
         description="how long ago `in_flight` was last measured; null: never since this process started"

@@ -3,12 +3,24 @@
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from services.api.http.models import RequestBody, Text
+from spendmeter.contracts.gate import as_booked
 from spendmeter.contracts.permissions import TEAM_ROLE
+from spendmeter.contracts.series import FOLDED
 
 RoleName = Literal["viewer", "on_call", "finops", "admin"]
+
+
+def _one_team(name: str) -> str:
+    """As the book writes it."""
+    if name == FOLDED:
+        raise ValueError(f"{FOLDED} is what was folded of many teams, and none of them")
+    return as_booked("team", name)
+
+
+Team = Annotated[Text, Field(max_length=256), AfterValidator(_one_team)]
 PeopleReason = Annotated[Text, Field(min_length=1, max_length=500)]
 
 
@@ -30,9 +42,7 @@ class GrantedRole(RequestBody):
     ]
     name: Annotated[Text, Field(min_length=1, max_length=200, description="what people call them here")]
     role: RoleName
-    team: Annotated[Text, Field(max_length=256)] = Field(
-        "", description="of a viewer: '' = all of the tenant"
-    )
+    team: Team = Field("", description="of a viewer: '' = all of the tenant")
     reason: PeopleReason
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.api.database.tenant import Tenant
-from services.api.database.transactions import TenantConnection
+from services.api.database.transactions import EVERY_TEAM, TenantConnection
 from services.api.http.problems import invalid
 from services.api.http.spans import TenantCalendar, instant_of, whole_minutes
 from services.api.readouts.answer import WindowSum
@@ -55,6 +55,7 @@ async def question_of(
         with_series=bucket is not None,
         with_usage=True,
         now=now,
+        team=EVERY_TEAM,
     )
 
 

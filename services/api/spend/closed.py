@@ -27,7 +27,7 @@ WIDE_FOR = timedelta(minutes=10)
 """So long a question that had too many groups is not asked for all of them: then it may have fewer."""
 
 Grouping = tuple[Any, ...]
-"""By which dimensions, with which filter."""
+"""For a viewer of which team, by which dimensions, with which filter."""
 GroupKey = tuple[str, tuple[str, ...]]
 """(currency, value of each dimension of `group_by`)."""
 

@@ -62,6 +62,8 @@ class SpendQuestion:
     with_series: bool
     with_usage: bool
     now: datetime
+    team: str
+    """Of whoever asks and sees no other; '' = all. What was summed up for one is nobody else's."""
 
     @property
     def spans(self) -> list[datetime]:
@@ -75,10 +77,10 @@ class SpendQuestion:
         return min(self.cursor.end, gone) if gone > self.cursor.start else self.cursor.end
 
     @property
-    def grouping(self) -> tuple[tuple[str, ...], tuple[tuple[str, tuple[str, ...]], ...]]:
-        """By what it sums up, and what of all: the same for every span."""
+    def grouping(self) -> tuple[str, tuple[str, ...], tuple[tuple[str, tuple[str, ...]], ...]]:
+        """For whom and by what it sums up, and what of all: the same for every span."""
         filters = tuple(sorted((name, tuple(values)) for name, values in self.filters.items()))
-        return tuple(self.group_by), filters
+        return self.team, tuple(self.group_by), filters
 
     def parameters(self, spent: Coverage | None = None) -> list[Any]:
         """The first six of every statement but `series`; `spent`: of a part of the span."""

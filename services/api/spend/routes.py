@@ -11,10 +11,10 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from msgspec.structs import replace
 
-from services.api.access.auth import Reader
-from services.api.accounting.completeness import completeness
+from services.api.access.auth import TeamReader
+from services.api.accounting.completeness import completeness_for
 from services.api.database.tenant import Tenant, read_tenant
-from services.api.database.transactions import TenantConnection, database_of
+from services.api.database.transactions import Onlooker, TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
 from services.api.http.compared import Compare, shift_of
 from services.api.http.cursors import digest_of
@@ -65,7 +65,7 @@ router = APIRouter(tags=["spend"], route_class=Negotiated)
 )
 async def get_spend(
     request: Request,
-    caller: Reader,
+    caller: TeamReader,
     span: SpanParameters,
     bucket: Annotated[Bucket | None, Query(description="asks for a series of such calendar buckets")] = None,
     group_by: Annotated[
@@ -97,13 +97,13 @@ async def get_spend(
     parameters = in_whole_minutes(request.query_params.multi_items())
     filters = filters_of(parameters, PARAMETERS)
     dimensions = dimensions_of(group_by)
-    digest = digest_of([*parameters, ("tenant", caller.tenant)], _SAME_QUESTION)
+    digest = digest_of([*parameters, *caller.onlooker._asdict().items()], _SAME_QUESTION)
     now = datetime.now(UTC)
     minutes = dict(parameters)
     span = span._replace(start=minutes.get("from"), end=minutes.get("to"))
 
     async def answer() -> bytes:
-        async with database_of(request).reading(caller.tenant, spend=True) as connection:
+        async with database_of(request).seen_by(caller.onlooker, spend=True) as connection:
             check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
             tenant = await read_tenant(connection, caller.tenant)
             calendar = tenant.calendar(span.tz)
@@ -126,13 +126,17 @@ async def get_spend(
                 with_series=bucket is not None,
                 with_usage=usage,
                 now=now,
+                team=caller.team,
             )
             found = await _read(
-                request, connection, _Asked(question, tenant, compare, ratios), rows_max=limit
+                request,
+                connection,
+                _Asked(question, tenant, caller.onlooker, compare, ratios),
+                rows_max=limit,
             )
         return _written(found)
 
-    key = caller.tenant, now.replace(second=0, microsecond=0), *sorted(parameters)
+    key = caller.onlooker, now.replace(second=0, microsecond=0), *sorted(parameters)
     content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
     return Response(content, media_type=JSON)
 
@@ -140,6 +144,7 @@ async def get_spend(
 class _Asked(NamedTuple):
     question: SpendQuestion
     tenant: Tenant
+    onlooker: Onlooker
     compare: Compare | None
     ratios: bool
 
@@ -164,7 +169,7 @@ class _Found:
 async def _read(request: Request, connection: TenantConnection, asked: _Asked, *, rows_max: int) -> _Found:
     question, currency = asked.question, asked.tenant.currency
     cursor = question.cursor
-    complete = await completeness(request, connection)
+    complete = await completeness_for(request, connection, asked.onlooker)
     closed: ClosedSums = request.app.state.closed
     beside = asked.compare is not None or asked.ratios
     placed = await read_groups(connection, question, closed, BESIDE_MAX if beside else None)

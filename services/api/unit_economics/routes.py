@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from services.api.access.auth import Reader
+from services.api.access.auth import TeamReader
 from services.api.access.sharing import answered_once
-from services.api.accounting.completeness import completeness
+from services.api.accounting.completeness import completeness_for
 from services.api.database.transactions import database_of
 from services.api.dimensions.names import known_dimensions
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimensions_of, filters_of
@@ -36,7 +36,7 @@ router = APIRouter(tags=["unit economics"], route_class=Negotiated)
 @answered_once
 async def get_unit_economics(
     request: Request,
-    caller: Reader,
+    caller: TeamReader,
     start: Annotated[
         date | None, Query(alias="from", description="a day of UTC; default: 30 days before `to`")
     ] = None,
@@ -55,9 +55,9 @@ async def get_unit_economics(
     if len(dimensions) > DIMENSIONS_MAX:
         raise invalid("group_by", f"names at most {DIMENSIONS_MAX} dimensions")
     start, end = day_range(start, end, datetime.now(UTC).date(), days=DAYS, days_max=DAYS_MAX)
-    async with database_of(request).reading(caller.tenant, spend=True) as connection:
+    async with database_of(request).seen_by(caller.onlooker, spend=True) as connection:
         check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
-        complete = await completeness(request, connection)
+        complete = await completeness_for(request, connection, caller.onlooker)
         asked = (start, end, filters, dimensions, caller.tenant)
         rows = await connection.fetch(SQL["units"], *asked, TOKENS, READ, WRITTEN, top)
         calls = {tuple(row["key"]): row for row in await connection.fetch(SQL["calls"], *asked)}
