@@ -172,7 +172,7 @@ async def _asking(credential: Presented, chosen: Chosen = None) -> Caller:
     caller = _as_caller(credential)
     if not caller.may("reserve", "govern"):
         raise forbidden(f"{caller.by} lacks the scope reserve, so it asks for nothing")
-    return await _with_tenant(_for_tenant(caller, chosen))
+    return await _with_tenant(await _caller(_for_tenant(caller, chosen)))
 
 
 async def asks_still(request: Request) -> Caller:
