@@ -91,25 +91,27 @@ async def test_no_form_of_an_answer_and_no_tag_tells_of_another_team(
     )
     assert made.status_code == 201, made.text
 
-    async def asked(path: str, headers: dict[str, str]) -> tuple[str, str]:
+    async def asked(path: str, headers: dict[str, str]) -> tuple[str, bytes]:
         answer = await client.get(path, headers=headers)
         assert answer.status_code == 200, (path, answer.text)
-        return answer.headers["etag"], answer.text
+        return answer.headers["etag"], answer.content
 
     paths = [*QUESTIONS, f"/v1/budgets/{made.json()['id']}"]
-    tables = {path: await asked(path, viewer | {"Accept": "text/csv"}) for path in QUESTIONS}
+    csv, parquet = {"Accept": "text/csv"}, {"Accept": "application/vnd.apache.parquet"}
+    forms = [(path, csv) for path in QUESTIONS] + [(f"/v1/spend?{DAY}&group_by=team,sku", parquet)]
+    tables = [await asked(path, viewer | form) for path, form in forms]
     tags = {path: (await asked(path, viewer))[0] for path in paths}
 
     await work(book, THEIRS, times=7)
     await client.post(
         "/v1/budgets", json=budget | {"name": THEIRS, "filter": {"team": THEIRS}}, headers=everybody
     )
-    for path, before in tables.items():
-        assert await asked(path, viewer | {"Accept": "text/csv"}) == before
-        tag, text = await asked(path, everybody)
+    assert [await asked(path, viewer | form) for path, form in forms] == tables
+    for path, known in tags.items():
+        tag, content = await asked(path, everybody)
         answer = await client.get(path, headers=viewer | {"If-None-Match": tag})
-        assert answer.status_code == (304 if tag == tags[path] else 200), path
-        assert (tag == tags[path]) <= (THEIRS not in text), path
+        assert answer.status_code == (304 if tag == known else 200), path
+        assert (tag == known) <= (THEIRS.encode() not in content), path
     for path, tag in tags.items():
         answer = await client.get(path, headers=viewer | {"If-None-Match": tag})
         assert (answer.status_code, answer.content) == (304, b""), path
