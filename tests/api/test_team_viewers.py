@@ -26,6 +26,7 @@ from tests.api.teams import OURS, THEIRS, a_viewer_of_one_team, still, work
 from tests.api.test_events import LINES, event
 from tests.databases import SECRET
 
+UNITS = "/v1/unit-economics?from=2026-11-23&to=2026-11-24"
 DAY = "from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z"
 QUESTIONS = (
     f"/v1/spend?{DAY}",
@@ -148,6 +149,7 @@ async def test_what_others_were_answered_is_in_no_answer_of_a_viewer(
     await work(book, OURS)
     await work(book, THEIRS, times=5)
     sums = {"everybody": "180", "viewer": "30", "other": "150"}
+    costs = {"everybody": "84", "viewer": "4", "other": "80"}  # 3 x 25 + 5 of the other team's cells
     for round_ in ("everybody viewer other", "viewer everybody other", "other viewer everybody"):
         for name in round_.split():
             shared = {**everyone[name], "Cache-Control": "max-age=60"}  # an answer of a second ago will do
@@ -155,6 +157,8 @@ async def test_what_others_were_answered_is_in_no_answer_of_a_viewer(
             assert answer.json()["totals"][0]["effective"] == sums[name], (round_, name)
             changed = (await client.get(f"/v1/spend/changes?{DAY}", headers=shared)).json()
             assert changed["currencies"][0]["amount"] == sums[name], (round_, name)
+            units = (await client.get(UNITS, headers=shared)).json()
+            assert units["rows"][0]["cost"] == costs[name], (round_, name)
 
 
 async def test_a_thousand_requests_of_two_teams_some_cancelled_are_answered_with_their_own_alone(
@@ -207,13 +211,12 @@ async def test_the_price_of_a_unit_is_the_teams_own_not_everybodys(
     client: httpx.AsyncClient, book: Book, viewer: dict[str, str], everybody: dict[str, str]
 ) -> None:
     """1,000 tokens of input for 3 and 500 from the cache for 1: 4 for 1,500. They paid forty times as much each."""
-    path = "/v1/unit-economics?from=2026-11-23&to=2026-11-24"
     await work(book, OURS)
-    before = (await client.get(path, headers=viewer)).json()["rows"]
+    before = (await client.get(UNITS, headers=viewer)).json()["rows"]
     await work(book, THEIRS, times=40)
-    assert (await client.get(path, headers=viewer)).json()["rows"] == before
+    assert (await client.get(UNITS, headers=viewer)).json()["rows"] == before
     assert [row["tokens"] for row in before] == ["1500"]
-    assert (await client.get(path, headers=everybody)).json()["rows"] != before
+    assert (await client.get(UNITS, headers=everybody)).json()["rows"] != before
 
 
 async def test_a_budget_is_shown_to_a_viewer_where_it_is_of_that_team_alone(

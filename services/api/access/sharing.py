@@ -27,7 +27,7 @@ def answered_once(answer: Callable[..., Awaitable[BaseModel]]) -> Callable[..., 
             return found.model_dump_json(by_alias=True).encode()
 
         parameters = in_whole_minutes(request.query_params.multi_items())
-        who = caller.tenant, caller.team, frozenset(caller.scopes), database_of(request).acts(caller.tenant)
+        who = caller.onlooker, frozenset(caller.scopes), database_of(request).acts(caller.tenant)
         what = request.url.path, *sorted(each for each in parameters if each[0] != PRETTY)
         given = await shared_answers_of(request).get((who, what), content, fresh=wants_fresh(request))
         return Response(given, media_type=JSON)
