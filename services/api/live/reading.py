@@ -6,7 +6,7 @@ from typing import get_args
 from services.api.accounting.completeness import SQL as ACCOUNTING
 from services.api.accounting.progress import BookProgress
 from services.api.database.tenant import Tenant, read_tenant
-from services.api.database.transactions import Database, TenantConnection
+from services.api.database.transactions import EVERY_TEAM, Database, TenantConnection
 from services.api.http.spans import named_span, whole_minutes
 from services.api.live.models import LiveRange, LiveRow, LiveSpan, LiveSpend
 from services.api.spend.closed import ClosedSums
@@ -45,6 +45,7 @@ async def _span(
         with_series=False,
         with_usage=False,
         now=now,
+        team=EVERY_TEAM,
     )
     placed = await read_groups(connection, question, closed)
     if placed is None:
