@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,9 @@ import httpx
 import msgspec
 import pytest
 
+from services.api.database.transactions import Database
 from services.api.events import receipt
+from services.api.events.read_receipt import SQL
 from spendmeter.contracts.catalog import FxRate, Price, TenantTerms, encode_catalog
 from spendmeter.contracts.entry_ids import identified, published
 from spendmeter.contracts.events import Labels, UsageData, UsageEvent
@@ -275,3 +278,37 @@ async def test_a_bad_question_about_events_is_refused(
     answer = await acme.get(f"/v1/events?{query}")
     assert answer.status_code == 422, answer.text
     assert reason in answer.json()["detail"]
+
+
+async def test_a_small_tenants_list_walks_nobody_elses_entries(
+    acme: httpx.AsyncClient, book: Book, database: Database
+) -> None:
+    """Three entries of acme, older than 20,000 of globex: 3 are read, and not 20,003."""
+    for number in range(3):
+        await book.entry(event(f"old-{number}"), "0.01", LINES)
+    await book.entry(event("many", tenant="globex", at=NOON + timedelta(hours=1)), "0.01", LINES)
+    await book.connection.execute(
+        "INSERT INTO entries SELECT (jsonb_populate_record(e, jsonb_build_object('identity', "
+        "'\\x' || md5(n::text)))).* FROM entries e, generate_series(1, 20000) AS n WHERE tenant = 'globex'"
+    )
+    await book.connection.execute("ANALYZE entries")
+    asked = (NOON - timedelta(days=1), NOON + timedelta(days=1), None)
+    after = (NOON + timedelta(days=1), b"", 0)
+    async with database.reading("acme") as connection:
+        explained = "EXPLAIN (ANALYZE, FORMAT JSON) " + SQL["list"]
+        [plan] = await connection.fetchval(explained, *asked, *after, 51, False)
+    assert sum(rows_of_entries(plan["Plan"])) == 3
+    assert (
+        len(
+            (await acme.get("/v1/events", params={"from": "2026-11-23", "to": "2026-11-24"})).json()["events"]
+        )
+        == 3
+    )
+
+
+def rows_of_entries(node: dict[str, Any]) -> Iterator[float]:
+    """How many rows each scan of the table has read for the list itself, thrown away or not."""
+    if node.get("Relation Name") == "entries" and node["Alias"] == "e":
+        yield (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+    for part in node.get("Plans", ()):
+        yield from rows_of_entries(part)
