@@ -280,6 +280,9 @@ def test_currency_is_a_group_of_amounts_and_no_dimension_beside_it() -> None:
 def test_two_conditions_on_one_dimension_must_both_hold() -> None:
     asked = asked_groups([("filterGroupBy[team]", "a"), ("filterGroupBy[team]", "b")])
     assert sliced(asked, built_in(DIMENSIONS)["tokens"]).filters == {"team": ["a", "b"]}
+    conditions = ("advancedMeterGroupByFilters", '{"team": {"$in": ["b", "c"]}}')
+    asked = asked_groups([("filterGroupBy[team]", "a"), ("filterGroupBy[team]", "b"), conditions])
+    assert sliced(asked, built_in(DIMENSIONS)["tokens"]).filters == {"team": ["b"]}
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class Sliced(NamedTuple):
 def asked_groups(parameters: Iterable[tuple[str, str]]) -> AskedGroups:
     """From all parameters of a question. Raises HttpRefusal (422) for one that nobody knows."""
     group_by: list[str] = []
-    filters: defaultdict[str, list[str]] = defaultdict(list)
+    filters: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     met = set()
     for name, value in parameters:
         if "\0" in value:
@@ -55,9 +55,9 @@ def asked_groups(parameters: Iterable[tuple[str, str]]) -> AskedGroups:
         if name == "groupBy":
             group_by += [each.strip() for each in value.split(",") if each.strip()]
         elif name == "subject":
-            filters[SUBJECT].append(value)
+            filters[name, SUBJECT].append(value)
         elif filtered := _FILTER.fullmatch(name):
-            filters[filtered[1]].append(value)
+            filters["filterGroupBy", filtered[1]].append(value)
         elif name not in ONCE and name != PRETTY:
             known = ", ".join((*ONCE, *MANY, "filterGroupBy[NAME]"))
             raise invalid(name[:64], f"is not a parameter here; these are: {known}")
@@ -65,13 +65,21 @@ def asked_groups(parameters: Iterable[tuple[str, str]]) -> AskedGroups:
             raise invalid(name, "is given twice")
         elif name == "advancedMeterGroupByFilters":
             for of, values in _conditions(value).items():
-                filters[of] += values
+                filters[name, of] += values
         met.add(name)
     if any(len(values) > FILTER_VALUES_MAX for values in filters.values()):
         raise invalid("filterGroupBy", f"at most {FILTER_VALUES_MAX} values of a name")
     if len(set(group_by)) < len(group_by):
         raise invalid("groupBy", "names a group twice")
-    return AskedGroups(group_by, dict(filters))
+    return AskedGroups(group_by, _all_hold(filters))
+
+
+def _all_hold(filters: Mapping[tuple[str, str], Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Of a name any of the values that it is given in one way; where it is given in two, both must hold."""
+    held: dict[str, Sequence[str]] = {}
+    for (_, name), values in filters.items():
+        held[name] = [each for each in values if each in held[name]] if name in held else values
+    return held
 
 
 def _conditions(text: str) -> dict[str, list[str]]:
