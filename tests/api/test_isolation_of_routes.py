@@ -25,7 +25,9 @@ DECISION = BY | {
     "title": MARK, "owner": MARK, "filter": {"team": MARK}, "from_model": "openai/gpt-4o",
     "to_model": "openai/gpt-4o-mini", "effective_day": days_ago(2),
 }  # fmt: skip
-READOUT = {"slug": "ours", "aggregation": "COUNT", "eventType": "spendmeter.usage.v1"}
+READOUT = {
+    "slug": "ours", "aggregation": "COUNT", "eventType": "spendmeter.usage.v1", "groupBy": {"subject": "$.team"},
+}  # fmt: skip
 FLOW = {"workflow": MARK, "version": "v1", "kind": "augmented"}
 UUIDS = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 ELSEWHERE = {
@@ -95,7 +97,10 @@ async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]
             )
         },
         "views": {"id": await made(client, "/v1/views", name=MARK, question="group_by=team")},
-        "meters": {"meter": await made(client, "/api/v1/meters", **READOUT, description=MARK)},
+        "meters": {
+            "meter": await made(client, "/api/v1/meters", **READOUT, description=MARK),
+            "name": "subject",
+        },
         "incidents": {"id": str(UUID(str(INCIDENT)))},
         "dimensions": {"name": "customer"},
         "allocation-plans": {"dimension": "customer"},

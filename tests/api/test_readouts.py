@@ -14,7 +14,7 @@ import pytest
 from corehttp.exceptions import HttpResponseError, ResourceExistsError
 from fastapi import FastAPI
 from openmeter import Client as OpenMeterClient
-from openmeter.models import MeterCreate
+from openmeter.models import MeterCreate, MeterQueryRequest, MeterUpdate
 
 from services.api.http.problems import HttpRefusal
 from services.api.readouts.asked import asked_groups, sliced
@@ -244,12 +244,109 @@ async def test_openmeters_own_client_lists_defines_and_asks(served: OpenMeterCli
         assert [row.value for row in cost.data] == [0.75]
         table = served.meters.query_csv("cost", from_parameter=START, to=END)
         assert table.endswith("2026-11-24T00:00:00Z,,0.75\r\n")
+        body = MeterQueryRequest(
+            from_property=START,
+            to=END,
+            window_size="HOUR",
+            subject=["a"],
+            filter_group_by={"subject": ["a", "b"]},
+        )
+        asked = served.meters.query(made.id, body)
+        assert [(row.subject, row.value) for row in asked.data] == [("a", 1200)]
+        assert served.meters.list_subjects(made.slug, from_parameter=START, to=END) == ["a", "b"]
+        assert served.meters.list_group_by_values("cost", "team", from_parameter=START, to=END) == ["a", "b"]
+        named = served.meters.update(made.id, MeterUpdate(name="Prompts", group_by={"model": "$.sku"}))
+        assert (named.id, named.name, named.group_by) == (made.id, "Prompts", {"model": "$.sku"})
+        assert named.updated_at > named.created_at == made.created_at
+        with pytest.raises(HttpResponseError, match="nobody has said which label"):
+            served.meters.list_subjects(made.slug, from_parameter=START, to=END)
         with pytest.raises(HttpResponseError, match="answered"):
             served.meters.create(MeterCreate(slug="top", aggregation="MAX", event_type=EVENT_TYPE))
+        with pytest.raises(ResourceExistsError):
+            served.meters.update("cost", MeterUpdate(name="Spent"))
         with pytest.raises(ResourceExistsError):
             served.meters.create(MeterCreate(slug="cost", aggregation="COUNT", event_type=EVENT_TYPE))
 
     await asyncio.to_thread(use)
+
+
+async def test_a_question_in_a_body_is_the_same_question(asking: httpx.AsyncClient, book: Book) -> None:
+    for team, amount in (("a", "1"), ("b", "2"), ("c", DEEP)):
+        await book.spend("acme", "2026-11-23T10:00Z", amount, team=team)
+    path = "/api/v1/meters/cost/query"
+    for body, parameters in (
+        ({}, []),
+        ({"windowSize": "HOUR", "windowTimeZone": "Asia/Kolkata", "clientId": "x"}, [("windowSize", "HOUR"), ("windowTimeZone", "Asia/Kolkata")]),
+        ({"filterGroupBy": {"team": ["a", "c"]}}, [("filterGroupBy[team]", "a"), ("filterGroupBy[team]", "c")]),
+        ({"advancedMeterGroupByFilters": {"team": {"$in": ["b"]}}}, [("filterGroupBy[team]", "b")]),
+        ({"groupBy": ["team", "sku"]}, [("groupBy", "team"), ("groupBy", "sku")]),
+    ):  # fmt: skip
+        for accept in ("application/json", "text/csv"):
+            asked = await asking.post(path, json=DAY | body, headers={"Accept": accept})
+            same = await asking.get(path, params=[*DAY.items(), *parameters], headers={"Accept": accept})
+            assert (asked.status_code, asked.text) == (200, same.text), body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"from": None},
+        {"filterGroupBy": {"team": []}},
+        {"filterGroupBy": {"team": None}},
+        {"subject": []},
+        {"filterCustomerId": ["c"]},
+        {"filterGroupBy": {"team]&to": ["a"]}},
+        {"advancedMeterGroupByFilters": {"team": {"$like": "a"}}},
+        {"groupBy": ["customer_id"]},
+        {"windowSize": "YEAR"},
+    ],
+    ids=str,
+)
+async def test_what_a_body_asks_that_is_not_served_is_refused_by_name(
+    asking: httpx.AsyncClient, body: dict[str, Any]
+) -> None:
+    answer = await asking.post("/api/v1/meters/cost/query", json=DAY | body)
+    assert (answer.status_code, next(iter(body)) in answer.text) == (422, True), answer.text
+
+
+async def test_values_are_those_that_have_anything_in_the_span(asking: httpx.AsyncClient, book: Book) -> None:
+    await book.spend("acme", "2026-11-23T10:00Z", "1", team="b", usage={"input_tokens": 3})
+    await book.spend("acme", "2026-11-23T10:00Z", "0", team="free", events=1, unpriced=1)
+    await book.spend("acme", "2026-11-23T10:00Z", "1", usage={"input_tokens": 3})
+    await book.spend("acme", "2026-11-22T10:00Z", "2", team="a", currency="EUR")
+
+    async def values(meter: str, name: str = "team", **asked: str) -> Any:
+        answer = await asking.get(f"/api/v1/meters/{meter}/group-by/{name}/values", params=asked)
+        return answer.json() if answer.status_code == 200 else answer.status_code
+
+    assert await values("events", **DAY) == ["b", "free"], "and who has no team is no team"
+    assert await values("cost", **DAY) == ["b"]
+    assert await values("cost", to=DAY["to"]) == ["a", "b"], "of 400 days"
+    assert await values("cost", "currency", to=DAY["to"]) == ["EUR", "USD"]
+    assert await values("events", to=DAY["from"]) == ["a"]
+    assert [await values("events", "colour"), await values("none"), await values("cost", tz="UTC")] == [
+        422,
+        404,
+        422,
+    ]
+    assert (await asking.get("/api/v1/meters/cost/subjects")).status_code == 422
+
+
+async def test_a_meter_that_is_called_otherwise_sums_what_it_did(
+    asking: httpx.AsyncClient, book: Book
+) -> None:
+    await book.spend("acme", "2026-11-23T10:00Z", "1", usage={"input_tokens": 3})
+    body = {"slug": "ours", "aggregation": "SUM", "eventType": EVENT_TYPE, "valueProperty": "$.usage.input_tokens"}  # fmt: skip
+    made = (await asking.post("/api/v1/meters", json=body | {"groupBy": {"model": "$.sku"}})).json()
+    for path in ("ours", made["id"]):
+        answer = await asking.put(f"/api/v1/meters/{path}", json={"description": path})
+        changed = made | {"name": "ours", "description": path, "groupBy": {}}
+        assert answer.json() == changed | {"updatedAt": answer.json()["updatedAt"]}
+    assert [row["value"] for row in (await query(asking, "ours"))["data"]] == [3]
+    for wrong in ({"slug": "theirs"}, {"aggregation": "COUNT"}, {"groupBy": {"a": "$.colour"}}):
+        assert (await asking.put("/api/v1/meters/ours", json=wrong)).status_code == 422
+    asking.headers["Authorization"] = f"Bearer {await book.key('acme', 'read')}"
+    assert (await asking.put("/api/v1/meters/ours", json={})).status_code == 403
 
 
 @pytest.mark.parametrize("aggregation", sorted({*AGGREGATIONS} - {"SUM", "COUNT"}))

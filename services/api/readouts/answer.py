@@ -58,6 +58,12 @@ def rows_of(readout: Readout, cells: Iterable[WindowSum], group_by: Sequence[str
     return [SumRow(*key, value) for key, value in rows.items()]
 
 
+def values_of(readout: Readout, cells: Iterable[WindowSum], name: str) -> list[str]:
+    """Of a name that can be grouped by the values that have a row, in order."""
+    found = {_group(readout, cell.total, name) for cell in cells if readout.value(cell.spent) is not None}
+    return sorted(found - {""})
+
+
 def _group(readout: Readout, total: GroupTotal, name: str) -> str:
     dimension = readout.group_by[name]
     if readout.is_cost and dimension == CURRENCY:

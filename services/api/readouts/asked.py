@@ -67,6 +67,8 @@ def asked_groups(parameters: Iterable[tuple[str, str]]) -> AskedGroups:
             for of, values in _conditions(value).items():
                 filters[name, of] += values
         met.add(name)
+    if "subject" in met and SUBJECT not in group_by:
+        group_by.append(SUBJECT)  # OpenMeter filters and groups by it
     if any(len(values) > FILTER_VALUES_MAX for values in filters.values()):
         raise invalid("filterGroupBy", f"at most {FILTER_VALUES_MAX} values of a name")
     if len(set(group_by)) < len(group_by):

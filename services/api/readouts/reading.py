@@ -1,12 +1,12 @@
 """The sums that a readout is made of, out of the rollups as `/v1/spend` reads them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.api.database.tenant import Tenant
 from services.api.database.transactions import EVERY_TEAM, TenantConnection
 from services.api.http.problems import invalid
-from services.api.http.spans import TenantCalendar, instant_of, whole_minutes
+from services.api.http.spans import RANGE_DAYS_MAX, TenantCalendar, instant_of, whole_minutes
 from services.api.readouts.answer import WindowSum
 from services.api.readouts.asked import Sliced
 from services.api.spend.buckets import Bucket, bucket_edges
@@ -28,6 +28,16 @@ def span_of(start: str | None, end: str | None, calendar: TenantCalendar, now: d
         raise invalid("from", "is needed: a question has at most 400 days")
     zone = calendar.zone
     return list(whole_minutes(instant_of("from", start, zone), instant_of("to", end, zone), zone, now))
+
+
+def values_span(
+    start: str | None, end: str | None, calendar: TenantCalendar, now: datetime
+) -> list[datetime]:
+    """The same for a list of names, which is no figure: without a beginning as many days as may be asked."""
+    beyond = instant_of("to", end, calendar.zone) or now
+    first = instant_of("from", start, calendar.zone)
+    earliest = beyond - timedelta(days=RANGE_DAYS_MAX)
+    return list(whole_minutes(first or earliest, beyond, calendar.zone, now))
 
 
 async def question_of(
@@ -70,7 +80,7 @@ async def read_cells_of(
     else:
         totals = totals_of(placed, question, own_currency)
     if any(each.others for each in totals):
-        raise invalid("groupBy", f"more than {GROUPS_MAX} groups: ask for fewer by filterGroupBy")
+        raise invalid("groupBy", f"more than {GROUPS_MAX} groups: filterGroupBy, or a shorter range")
     page: Page | None = None
     if question.with_series:
         page, following = page_of(totals, question.edges, (1, 0), ROWS_MAX, question.now)

@@ -49,6 +49,7 @@ class Readout:
     value_property: str | None
     group_by: Mapping[str, str]
     at: datetime = _ALWAYS
+    changed_at: datetime = _ALWAYS
     built_in: bool = False
 
     @property

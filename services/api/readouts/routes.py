@@ -1,13 +1,14 @@
 """`/api/v1/meters`: what portals made for OpenMeter ask, answered from the rollups. What events of its
 clients mean is another thing, and lies in `meters`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as InPath
 
 from services.api.access.auth import Governing, Reader
 from services.api.accounting.completeness import completeness
@@ -18,12 +19,19 @@ from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, not_found, too_many
 from services.api.http.representation import CSV, JSON, Negotiated, form_of
 from services.api.http.shared_answers import shared_answers_of, wants_fresh
-from services.api.http.spans import in_whole_minutes
-from services.api.readouts.answer import KeptAnswer, as_csv, as_json, rows_of
+from services.api.http.spans import RANGE_DAYS_MAX, in_whole_minutes
+from services.api.readouts.answer import KeptAnswer, as_csv, as_json, rows_of, values_of
 from services.api.readouts.asked import WINDOWS, AskedGroups, asked_groups, sliced
-from services.api.readouts.models import NewReadout, ReadoutAnswer, ReadoutSums, WindowSize
-from services.api.readouts.reading import question_of, read_cells_of, span_of
-from services.api.readouts.readout import COST, Readout, built_in, checked_groups, checked_value
+from services.api.readouts.models import (
+    NewReadout,
+    ReadoutAnswer,
+    ReadoutChange,
+    ReadoutQuestion,
+    ReadoutSums,
+    WindowSize,
+)
+from services.api.readouts.reading import question_of, read_cells_of, span_of, values_span
+from services.api.readouts.readout import COST, SUBJECT, Readout, built_in, checked_groups, checked_value
 from services.api.spend.buckets import Bucket
 from spendmeter.contracts.events import EVENT_TYPE
 from spendmeter.platform.sql import load_sql
@@ -43,6 +51,12 @@ _FILTER_PARAMETER = {
 
 SQL = load_sql(Path(__file__).with_name("readouts.sql"))
 router = APIRouter(tags=["meters"], route_class=Negotiated)
+
+Meter = Annotated[str, InPath(max_length=64, description="its slug or id")]
+ValuesFrom = Annotated[
+    str | None, Query(alias="from", description=f"inclusive; default: {RANGE_DAYS_MAX} days before `to`")
+]
+ValuesTo = Annotated[str | None, Query(alias="to", description="exclusive; default: now")]
 
 
 @router.get("/api/v1/meters", responses=answers("readouts"))
@@ -84,14 +98,32 @@ async def define_readout(request: Request, caller: Governing, body: NewReadout) 
 
 
 @router.get("/api/v1/meters/{meter}", responses=answers("readout", missing=MISSING))
-async def read_readout(request: Request, caller: Reader, meter: str) -> ReadoutAnswer:
+async def read_readout(request: Request, caller: Reader, meter: Meter) -> ReadoutAnswer:
     """One of them, by slug or id."""
     async with database_of(request).reading(caller.tenant) as connection:
         return _answer(await _existing(connection, meter))
 
 
+@router.put("/api/v1/meters/{meter}", responses=answers("readout", missing=MISSING))
+async def change_readout(
+    request: Request, caller: Governing, meter: Meter, body: ReadoutChange
+) -> ReadoutAnswer:
+    """Call one that the tenant defined otherwise, and group it by other dimensions; what it sums stays."""
+    async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
+        await connection.execute(SQL["hold"], caller.tenant)
+        there = await _existing(connection, meter)
+        if there.built_in:
+            raise HttpRefusal(409, "Always there", "this meter is everybody's: define one of your own")
+        known = await every_dimension(connection)
+        groups = checked_groups(body.group_by, known, is_cost=there.is_cost)
+        said = body.name or there.slug, body.description, groups
+        if said != (there.name, there.description, there.group_by):
+            await connection.execute(SQL["change"], there.slug, *said, caller.by)
+        return _answer(await _existing(connection, meter))
+
+
 @router.delete("/api/v1/meters/{meter}", status_code=204, responses=answers("", missing=MISSING))
-async def remove_readout(request: Request, caller: Governing, meter: str) -> None:
+async def remove_readout(request: Request, caller: Governing, meter: Meter) -> None:
     """Forget one that the tenant defined, by slug or id; what it summed stays as it is."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         if await connection.fetchval(SQL["remove"], meter) is None:
@@ -107,12 +139,14 @@ async def remove_readout(request: Request, caller: Governing, meter: str) -> Non
 async def query_readout(
     request: Request,
     caller: Reader,
-    meter: str,
+    meter: Meter,
     start: Annotated[str | None, Query(alias="from", description="inclusive; needed")] = None,
     end: Annotated[str | None, Query(alias="to", description="exclusive; default: now")] = None,
     window: Annotated[WindowSize | None, Query(alias="windowSize", description="default: one in all")] = None,
     zone: Annotated[str, Query(alias="windowTimeZone", description="whose days and hours")] = "UTC",
-    subject: Annotated[list[str] | None, Query(description="only these subjects")] = None,
+    subject: Annotated[
+        list[str] | None, Query(description="only these subjects, each with rows of its own")
+    ] = None,
     group_by: Annotated[list[str] | None, Query(alias="groupBy")] = None,
     conditions: Annotated[
         str, Query(alias="advancedMeterGroupByFilters", description="JSON: by name, $eq or $in")
@@ -122,19 +156,83 @@ async def query_readout(
     """The sums of a meter in `[from, to)`, widened to whole minutes, by window and group: what `/v1/spend`
     says of the same. Of amounts in two currencies each has rows of its own by `groupBy=currency`, and without
     that the question is refused."""
-    parameters = in_whole_minutes(request.query_params.multi_items())
+    parameters = request.query_params.multi_items()
+    return await _answered(request, caller.tenant, meter, parameters, window, zone)
+
+
+@router.post(
+    "/api/v1/meters/{meter}/query",
+    response_model=ReadoutSums,
+    responses=answers("readout_sums", missing=MISSING),
+)
+async def query_readout_by_body(
+    request: Request, caller: Reader, meter: Meter, body: ReadoutQuestion
+) -> Response:
+    """The same question in a body, with the same answer; it changes nothing."""
+    return await _answered(request, caller.tenant, meter, body.parameters(), body.window, body.zone)
+
+
+@router.get("/api/v1/meters/{meter}/subjects", responses=answers("readout_values", missing=MISSING))
+async def list_subjects(
+    request: Request, caller: Reader, meter: Meter, start: ValuesFrom = None, end: ValuesTo = None
+) -> list[str]:
+    """Which subjects have anything in `[from, to)`."""
+    return await _values(request, caller.tenant, meter, SUBJECT, start, end)
+
+
+@router.get(
+    "/api/v1/meters/{meter}/group-by/{name}/values", responses=answers("readout_values", missing=MISSING)
+)
+async def list_group_values(
+    request: Request,
+    caller: Reader,
+    meter: Meter,
+    name: str,
+    start: ValuesFrom = None,
+    end: ValuesTo = None,
+) -> list[str]:
+    """Which values of a name of `groupBy` have anything in `[from, to)`; a question with more than 1,000 is
+    refused."""
+    return await _values(request, caller.tenant, meter, name, start, end)
+
+
+async def _answered(
+    request: Request,
+    tenant: str,
+    meter: str,
+    said: Iterable[tuple[str, str]],
+    window: WindowSize | None,
+    zone: str,
+) -> Response:
+    parameters = in_whole_minutes(said)
     asked = _Asked(
         meter, dict(parameters), WINDOWS[window] if window else None, zone, asked_groups(parameters)
     )
     now = datetime.now(UTC)
 
     async def answer() -> bytes:
-        async with database_of(request).reading(caller.tenant, spend=True) as connection:
-            return await _read(request, connection, caller.tenant, asked, now)
+        async with database_of(request).reading(tenant, spend=True) as connection:
+            return await _read(request, connection, tenant, asked, now)
 
-    key = "readouts", caller.tenant, meter, now.replace(second=0, microsecond=0), *sorted(parameters)
+    key = "readouts", tenant, meter, now.replace(second=0, microsecond=0), *sorted(parameters)
     content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
     return _in_form(request, content, asked.groups)
+
+
+async def _values(
+    request: Request, tenant: str, meter: str, name: str, start: str | None, end: str | None
+) -> list[str]:
+    """In UTC, as everything of OpenMeter's that names no zone."""
+    now = datetime.now(UTC)
+    async with database_of(request).reading(tenant, spend=True) as connection:
+        readout = await _existing(connection, meter)
+        known = await read_tenant(connection, tenant)
+        calendar = known.calendar("UTC")
+        slices = sliced(AskedGroups([name], {}), readout)
+        span = values_span(start, end, calendar, now)
+        question = await question_of(connection, known, span, None, calendar, slices, now)
+        cells = await read_cells_of(connection, question, request.app.state.closed, known.currency)
+    return values_of(readout, cells, name)
 
 
 class _Asked(NamedTuple):
@@ -211,5 +309,5 @@ def _answer(readout: Readout) -> ReadoutAnswer:
         valueProperty=readout.value_property,
         groupBy={name: f"$.{dimension}" for name, dimension in readout.group_by.items()},
         createdAt=readout.at,
-        updatedAt=readout.at,
+        updatedAt=readout.changed_at,
     )
