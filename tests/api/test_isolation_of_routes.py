@@ -59,7 +59,11 @@ async def a_person(client: httpx.AsyncClient) -> str:
 
 @pytest.fixture
 async def ids(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]]:
-    """By resource the ids in a path to what globex has: of each kind one."""
+    return await one_of_everything(client, book)
+
+
+async def one_of_everything(client: httpx.AsyncClient, book: Book) -> dict[str, dict[str, str]]:
+    """By resource the ids in a path to what globex has: of each kind one. The client has globex' key then."""
     await fill(book)
     await incident(book, "globex", INCIDENT)
     client.headers["Authorization"] = f"Bearer {await book.key('globex', 'read', 'admin', 'reserve')}"
@@ -160,13 +164,18 @@ async def seen(client: httpx.AsyncClient, paths: list[tuple[str, str]]) -> dict[
     return answers
 
 
+def ids_in(answers: dict[str, str]) -> set[str]:
+    """What only whose answers these are knows."""
+    return {each for text in answers.values() for each in UUIDS.findall(text)}
+
+
 async def test_nobody_sees_or_changes_anything_of_another_tenant_by_any_route(
     api: FastAPI, client: httpx.AsyncClient, book: Book, ids: dict[str, dict[str, str]]
 ) -> None:
     paths = paths_of(api, ids)
     theirs = client.headers["Authorization"]
     before = await seen(client, paths)
-    secret = {each for text in before.values() for each in UUIDS.findall(text)}
+    secret = ids_in(before)
     assert sum(MARK in text for text in before.values()) > 12
     assert secret >= {each for named in ids.values() for each in named.values() if UUIDS.fullmatch(each)}
 
@@ -192,9 +201,9 @@ async def test_nobody_sees_or_changes_anything_of_another_tenant_by_any_route(
 
     client.headers["Authorization"] = theirs
     after = await seen(client, paths)
-    assert {path for path in before if _still(before[path]) != _still(after[path])} == set()
+    assert {path for path in before if still(before[path]) != still(after[path])} == set()
 
 
-def _still(text: str) -> str:
+def still(text: str) -> str:
     """Without what moves by itself: the time."""
     return re.sub(r'"\d{4}-\d\d-\d\dT[^"]*"', '""', text)

@@ -1,0 +1,220 @@
+"""A thousand requests at once through three connections, many of them given up, a part in the midst of their
+transaction: whoever asks whatever by others' ids is shown no row of theirs, and changes none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import Any, NamedTuple
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.api.accounting.progress import BookProgress
+from services.api.app import create_app
+from services.api.database import shares, transactions
+from services.api.database.transactions import Database, TenantConnection, prepare
+from spendmeter.platform.postgres import create_pool
+from spendmeter.platform.roles import role_url
+from spendmeter.platform.settings import Settings
+from tests.api.book import Book
+from tests.api.test_isolation_of_routes import (
+    BODIES,
+    MARK,
+    QUERIES,
+    ids_in,
+    one_of_everything,
+    paths_of,
+    seen,
+    still,
+)
+from tests.databases import SECRET
+
+REQUESTS = 1_000
+CONNECTIONS = 3
+"""Fewer than two tenants may use at once: each is one tenant's, and the other's right after."""
+LATER = (429, 503)
+"""A slow machine says so, and is asked again."""
+ASKED_MAX = 30
+
+_began: ContextVar[asyncio.Event] = ContextVar("_began")
+
+
+class Question(NamedTuple):
+    method: str
+    path: str
+    parameters: Mapping[str, str]
+    body: Any
+    cache: str
+    """`no-cache`, or what lets it have the answer that somebody else was given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asker:
+    """Who asks what, and words that none of their answers may hold but for what they said in the path."""
+
+    name: str
+    headers: Mapping[str, str]
+    questions: Sequence[Question]
+    hidden: frozenset[str]
+
+
+class WatchedDatabase(Database):
+    """Tells the request that it has its transaction now."""
+
+    @asynccontextmanager
+    async def reading(self, *args: Any, **named: Any) -> AsyncIterator[TenantConnection]:
+        async with super().reading(*args, **named) as connection:
+            self._tell()
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, *args: Any, **named: Any) -> AsyncIterator[TenantConnection]:
+        async with super().writing(*args, **named) as connection:
+            self._tell()
+            yield connection
+
+    @staticmethod
+    def _tell() -> None:
+        began = _began.get(None)
+        if began is not None:
+            began.set()
+
+
+@pytest.fixture
+async def few(
+    database_url: str, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
+    """Connections for all of the application; nobody is told to come back because a thousand wait."""
+    monkeypatch.setattr(shares, "WAITERS_MAX", REQUESTS)
+    monkeypatch.setattr(shares, "WAIT_S_MAX", 600)
+    monkeypatch.setattr(shares, "TIME_S_PER_S", 1_000)
+    monkeypatch.setattr(transactions, "ACQUIRE_TIMEOUT_S", 600)
+    pool = await create_pool(
+        role_url(database_url, "api", SECRET), size_max=CONNECTIONS, service="test", init=prepare
+    )
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+def crowded(few: asyncpg.Pool[asyncpg.Record]) -> FastAPI:
+    return create_app(Settings(), WatchedDatabase(few), BookProgress(), lambda: "")
+
+
+@pytest.fixture
+async def client(crowded: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=crowded, raise_app_exceptions=False)
+    fresh = {"Cache-Control": "no-cache"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://spend.test", headers=fresh, timeout=None
+    ) as client:
+        yield client
+
+
+async def test_a_thousand_requests_at_once_show_and_change_nothing_of_others(
+    crowded: FastAPI, client: httpx.AsyncClient, book: Book, few: asyncpg.Pool[asyncpg.Record]
+) -> None:
+    theirs = paths_of(crowded, await one_of_everything(client, book))
+    before = await seen(client, theirs)
+    chance = random.Random(13)
+    globex = Asker(
+        name="globex",
+        headers={"Authorization": client.headers.pop("Authorization")},
+        questions=[each for each in questions_of(theirs, chance) if each.method == "get"],
+        hidden=frozenset({"acme"}),
+    )
+    acme = Asker(
+        name="acme",
+        headers={"Authorization": f"Bearer {await book.key('acme', 'read', 'admin', 'reserve')}"},
+        questions=questions_of(theirs, chance),
+        hidden=frozenset({"globex", MARK, *ids_in(before)}),
+    )
+    became = await asked_at_once(client, [globex, acme, acme], chance)
+    assert became["acme given up"] + became["globex given up"] > REQUESTS / 8, became
+    assert became["globex 200"] > REQUESTS / 8, became
+    assert became["acme 404"] > REQUESTS / 8, became
+    assert not [each for each in became if each.endswith(" 500")], became
+
+    connections = [await few.acquire() for _ in range(CONNECTIONS)]
+    for connection in connections:
+        assert not connection.is_in_transaction()
+        assert await connection.fetchval("SELECT count(*) FROM rollups_minute") == 0, "it is nobody's"
+        await few.release(connection)
+    client.headers.update(globex.headers)
+    after = await seen(client, theirs)
+    assert {path for path in before if still(before[path]) != still(after[path])} == set()
+
+
+def questions_of(theirs: Sequence[tuple[str, str]], chance: random.Random) -> list[Question]:
+    """Every route with globex' ids, in any order; what is written says who wrote it."""
+    bodies = [json.loads(json.dumps(each).replace(MARK, "ours")) for each in BODIES]
+    reason = {"reason": "ours"}
+    asked = [
+        Question("get", path, QUERIES.get(path, {}), None, chance.choice(("no-cache", "max-age=1")))
+        if method == "get"
+        else Question(method, path, reason if method == "delete" else {}, chance.choice(bodies), "no-cache")
+        for method, path in theirs
+    ]
+    chance.shuffle(asked)
+    return asked
+
+
+async def asked_at_once(
+    client: httpx.AsyncClient, askers: Sequence[Asker], chance: random.Random
+) -> Counter[str]:
+    """How many of whom were answered how, or given up; each asker in turn, all at the same time."""
+    turns = [(asker, cycle(asker.questions)) for asker in askers]
+    asked = [(asker, next(questions)) for asker, questions in islice(cycle(turns), REQUESTS)]
+    ends = [chance.choices(("answered", "waiting", "begun"), (8, 1, 2))[0] for _ in asked]
+    became = await asyncio.gather(
+        *(_asked(client, *each, end, chance.random()) for each, end in zip(asked, ends, strict=True))
+    )
+    return Counter(became)
+
+
+async def _asked(client: httpx.AsyncClient, asker: Asker, question: Question, end: str, part: float) -> str:
+    began = asyncio.Event()
+    _began.set(began)
+    asking = asyncio.create_task(_answer(client, asker, question))
+    if end == "begun":  # given up some statements into its transaction
+        begun = asyncio.create_task(began.wait())
+        await asyncio.wait({asking, begun}, return_when=asyncio.FIRST_COMPLETED)
+        begun.cancel()
+        await asyncio.sleep(part * 0.02)
+    elif end == "waiting":
+        await asyncio.sleep(part)
+    if end != "answered":
+        asking.cancel()
+    try:
+        answer = await asking
+    except asyncio.CancelledError:
+        return f"{asker.name} given up"
+    text = answer.text.replace(question.path, "")
+    shown = {each for each in asker.hidden if each in text and each not in question.path}
+    assert not shown, (asker.name, question, shown)
+    return f"{asker.name} {answer.status_code}"
+
+
+async def _answer(client: httpx.AsyncClient, asker: Asker, question: Question) -> httpx.Response:
+    for _ in range(ASKED_MAX):
+        answer = await client.request(
+            question.method,
+            question.path,
+            params=question.parameters,
+            json=question.body,
+            headers={**asker.headers, "Cache-Control": question.cache},
+        )
+        if answer.status_code not in LATER:
+            break
+        await asyncio.sleep(0.2)
+    return answer
