@@ -89,6 +89,28 @@ async def test_hours_that_are_not_added_up_yet_are_no_zeros(book: Book, pool: as
     assert (nothing.history_days, nothing.scopes) == (0, [])
 
 
+async def test_weeks_that_are_imported_while_somebody_looks_are_known_within_a_minute(
+    book: Book, pool: asyncpg.Pool
+) -> None:
+    """Two days of 70 are known; then come twelve that were before. A twentieth more is not worth another look."""
+    hour = local_hour(NOW, UTC)
+    await book.owner.execute("DELETE FROM scope_hours_missing")
+    reader = SeasonReader(pool, "acme", Timeline(), at_once)
+    assert (await reader.read(NOW)).history_days == 0
+    for day in range(1, 3):
+        await came_to(book, hour - day * DAY, "70")
+    assert (await reader.read(NOW + MINUTE / 2)).history_days == 0
+    first = await reader.read(NOW + MINUTE)
+    assert (first.history_days, first.month) == (2, 140)
+    for day in range(3, 15):
+        await came_to(book, hour - day * DAY, "70")
+    second = await reader.read(NOW + 2 * MINUTE)
+    assert (second.history_days, second.month) == (14, 980)
+    await came_to(book, hour - 15 * DAY, "49")
+    assert await reader.read(NOW + 3 * MINUTE) is second
+    assert (await reader.read(NOW + 22 * MINUTE)).month == 1029
+
+
 async def test_what_a_batch_spends_each_night_is_found_unusual_only_without_its_nights(
     book: Book, pool: asyncpg.Pool
 ) -> None:

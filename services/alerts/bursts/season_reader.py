@@ -21,6 +21,8 @@ SQL = load_sql(Path(__file__).with_name("seasons.sql"))
 READ_AGAIN = timedelta(minutes=20)
 """The hour before this one is added up while this one runs, and what was missing may be there by then."""
 MONTH = timedelta(days=28)
+ASKED_AGAIN, LATE = timedelta(minutes=1), Decimal("0.1")
+"""Once so much more or less of the month is known, all is read again: weeks that were have been imported."""
 SLICE = 100
 
 
@@ -36,13 +38,28 @@ class SeasonReader:
     def __post_init__(self) -> None:
         self._season: Season | None = None
         self._read_at: datetime
+        self._asked_at: datetime
 
     async def read(self, now: datetime) -> Season:
         """Of the local hour that holds `now`."""
         hour = self._hour(now)
-        if self._season is None or self._season.hour != hour or now - self._read_at >= READ_AGAIN:
-            self._season, self._read_at = await self._read(hour), now
-        return self._season
+        known = self._season
+        if (
+            known is None
+            or known.hour != hour
+            or now - self._read_at >= READ_AGAIN
+            or await self._came_late(known, now)
+        ):
+            self._season = await self._read(hour)
+            self._read_at = self._asked_at = now
+            return self._season
+        return known
+
+    async def _came_late(self, known: Season, now: datetime) -> bool:
+        if now - self._asked_at < ASKED_AGAIN:
+            return False
+        self._asked_at = now
+        return abs(await self._month(known.hour) - known.month) > known.month * LATE
 
     async def _read(self, hour: datetime) -> Season:
         terms = self.calendar.at(hour)
@@ -64,11 +81,17 @@ class SeasonReader:
                 found.append(ScopeSeason(row["dimension"], row["value"], *usual))
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)  # others have the processor in between
-        async with self.turn():
-            lately = hours_between(hour - MONTH, hour, self.calendar)
-            month = await self.pool.fetchval(SQL["month"], self.tenant, terms.currency, lately)
         days = min((hour - since).days, YOUNG_DAYS)
-        return Season(hour=hour, history_days=days, scopes=found, month=month)
+        return Season(hour=hour, history_days=days, scopes=found, month=await self._month(hour))
+
+    async def _month(self, hour: datetime) -> Decimal:
+        """What was spent in the four weeks before, as it is added up by now."""
+        lately = hours_between(hour - MONTH, hour, self.calendar)
+        async with self.turn():
+            month: Decimal = await self.pool.fetchval(
+                SQL["month"], self.tenant, self.calendar.at(hour).currency, lately
+            )
+        return month
 
     def _hour(self, at: datetime) -> datetime:
         """When the hour began that holds an instant, as hours are added up."""
