@@ -28,7 +28,8 @@ LAST_SECOND = 3_599.0
 """No run of an hour reaches into the next one."""
 PAUSE_S = 20.0, 90.0
 """Between the calls of a run, and before what came of it."""
-PEOPLE = 60
+PEOPLE = {"office": 6, "shop": 60, "always": 6}
+"""Whose runs they are: those of a team, or customers of the shop."""
 HOUR = timedelta(hours=1)
 
 
@@ -192,7 +193,7 @@ def _run(work: TeamWork, hour: datetime, run: str, chance: random.Random) -> Ite
     labels = {"team": work.team, "project": work.project, "feature": work.project, "workflow": work.workflow}
     labels |= {"workflow_version": work.version, "run": run, "environment": "prod"}
     labels |= {"agent": work.agent} if work.agent else {}
-    user = {"user": f"{work.team}-{chance.randrange(PEOPLE)}"}
+    user = {"user": f"{work.team}-{chance.randrange(PEOPLE[work.hours])}"}
     at_s = chance.uniform(0, LAST_SECOND - work.calls * PAUSE_S[1])
     for call in range(work.calls):
         yield _told(work.tenant, hour, at_s, _usage(work, labels | user, chance), f"{run}-{call}")
