@@ -14,6 +14,7 @@ from services.api.http.spans import (
     TenantCalendar,
     in_whole_minutes,
     instant_of,
+    named_days,
     named_span,
     span_of,
     whole_minutes,
@@ -53,6 +54,32 @@ def local(name: str, calendar: TenantCalendar = THERE, now: datetime = NOW) -> t
 )
 def test_a_range_by_name_is_of_the_zones_own_days(name: str, start: str, end: str) -> None:
     assert local(name) == (start, end)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "beyond"),
+    [
+        ("today", "2026-11-26", "2026-11-27"),
+        ("yesterday", "2026-11-25", "2026-11-26"),
+        ("this_week", "2026-11-23", "2026-11-27"),
+        ("last_week", "2026-11-16", "2026-11-23"),
+        ("last_month", "2026-10-01", "2026-11-01"),
+        ("last_7_days", "2026-11-20", "2026-11-27"),
+    ],
+)
+@pytest.mark.parametrize("now", [NOW, datetime(2026, 11, 25, 23, tzinfo=UTC)])
+def test_as_days_a_range_ends_with_a_whole_one_also_at_midnight(
+    name: str, first: str, beyond: str, now: datetime
+) -> None:
+    found = named_days(name, THERE, now)  # type: ignore[arg-type]
+    assert tuple(map(str, found)) == (first, beyond)
+
+
+@pytest.mark.parametrize("name", ["last_hour", "last_24_hours"])
+def test_hours_are_no_days(name: str) -> None:
+    with pytest.raises(HttpRefusal) as refused:
+        named_days(name, THERE, NOW)  # type: ignore[arg-type]
+    assert "is no range of days" in refused.value.detail
 
 
 def test_every_name_is_worked_out_also_at_the_first_moments_of_a_year() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,7 @@ from spendmeter.contracts.events import Labels, Performance, UsageData, UsageEve
 from spendmeter.contracts.rated import Line
 from spendmeter.platform.telemetry import Meters
 from tests.api.book import Book
-from tests.api.test_workflows import Flows, flows
+from tests.api.test_workflows import NOON, Flows, flows
 
 __all__ = ["flows"]
 
@@ -142,7 +142,7 @@ async def test_it_is_read_of_the_book_by_any_filter(
     assert (await ask(acme, group_by="team"))["groups"] == 2
     table = await acme.get(
         "/v1/unit-economics",
-        params={"from": "2026-11-23", "group_by": "team"},
+        params={"from": "2026-11-23", "to": "2026-11-24", "group_by": "team"},
         headers={"Accept": "text/csv"},
     )
     assert "cost_per_request" in table.text.splitlines()[0]
@@ -154,3 +154,40 @@ async def test_it_is_read_of_the_book_by_any_filter(
 async def test_what_cannot_be_asked_is_refused(acme: httpx.AsyncClient, asked: dict[str, Any]) -> None:
     await ask(acme, 422, **asked)
     await ask(acme, 422, **{"from": "2026-01-01"})
+
+
+async def test_days_are_asked_for_by_name_as_those_of_utc(acme: httpx.AsyncClient) -> None:
+    async def days(**asked: str) -> tuple[str, str]:
+        answer = await acme.get("/v1/unit-economics", params=asked)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["first_day"], answer.json()["until"]
+
+    before = datetime.now(UTC).date()
+    of_a_week = await days(range="last_7_days")
+    after = datetime.now(UTC).date()
+    assert of_a_week in {
+        (f"{day - timedelta(days=6)}", f"{day + timedelta(days=1)}") for day in (before, after)
+    }
+    refused = [{"range": "last_hour"}, {"range": "last_7_days", "from": "2026-11-23"}, {"range": "ever"}]
+    for asked in refused:
+        assert (await acme.get("/v1/unit-economics", params=asked)).status_code == 422, asked
+
+
+async def test_which_versions_of_workflows_came_in_these_days_is_said(
+    acme: httpx.AsyncClient, flows: Flows
+) -> None:
+    """v1 was there before, v3 came five days ago, and what names no version is none."""
+    for run, ago, version in (("a", 40, "v1"), ("b", 6, "v1"), ("c", 5, "v3"), ("d", 4, "v3"), ("e", 3, "")):
+        await flows.run(run, ago, "1", version=version)
+    await flows.follow()
+
+    async def releases(**asked: str) -> Any:
+        answer = await acme.get("/v1/unit-economics", params={"range": "last_30_days", **asked})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["releases"]
+
+    came = f"{NOON - timedelta(days=5):%Y-%m-%d}"
+    assert await releases() == [{"workflow": "refund", "version": "v3", "day": came}]
+    assert await releases(**{"filter.workflow": "refund"}) == await releases()
+    assert await releases(**{"filter.workflow": "other"}) == []
+    assert await releases(**{"filter.workflow_version": "v1"}) == []

@@ -181,6 +181,34 @@ async def test_the_dearest_runs_of_a_team_are_not_known_where_others_are_dearer_
         2,
         "0.739884393064",
     )
+    assert of(of_web)["dearest"] == []
+    assert [run["cost"] for run in of(of_all)["dearest"]] == ["1"] * 10
+
+
+async def test_a_version_says_when_it_came_and_which_of_its_runs_were_the_dearest_young_ones_too(
+    acme: httpx.AsyncClient, flows: Flows
+) -> None:
+    """It came 30 days ago, which nobody asks for here; its dearest run has cost 3 and 4 in euros, two days ago."""
+    await flows.run("first", 30, "5")
+    for number in range(12):
+        await flows.run(f"r{number}", 20, f"0.{number:02}", cost_class="tool" if number == 11 else "model")
+    await flows.run("young", 2, "3")
+    await flows.event("euros", "young", 2, "4", currency="EUR")
+    await flows.follow()
+    found = of(await compare(acme, **{"from": f"{NOON - timedelta(days=25):%Y-%m-%d}"}))
+    assert found["first_seen"] == f"{NOON - timedelta(days=30):%Y-%m-%d}"
+    assert [(run["run"], run["cost"], run["currency"]) for run in found["dearest"]] == [
+        ("young", "4", "EUR"),
+        ("young", "3", "USD"),
+        *[(f"r{number}", f"0.{number:02}".rstrip("0"), "USD") for number in range(11, 2, -1)],
+    ]
+    run = found["dearest"][2]
+    assert (run["ai"], run["adjacent"], run["human"], run["calls"]) == ("0", "0.11", "0", 2)
+    assert (run["day"], run["team"]) == (f"{NOON - timedelta(days=20):%Y-%m-%d}", "web")
+    [listed] = (await acme.get("/v1/workflows")).json()["workflows"][0]["versions"]
+    assert listed["first_day"] == found["first_seen"]
+    by_hand = await compare(acme, version=["v2", "v9"])
+    assert (of(by_hand, "v9")["first_seen"], of(by_hand, "v9")["dearest"]) == (None, [])
 
 
 async def test_people_and_what_names_no_run_are_part_of_it_each_by_its_name(

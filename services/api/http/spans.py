@@ -28,10 +28,14 @@ RangeName = Literal[
     "last_90_days",
 ]
 RANGES: tuple[str, ...] = get_args(RangeName)
+_OF_HOURS = ("last_hour", "last_24_hours")
+_OVER = ("yesterday", "last_week", "last_month", "last_quarter")
+"""Ranges that end with a day; the others end now."""
 
 RANGE_DAYS_MAX = 400
 YEARS = (2000, 2100)
 _MINUTE = timedelta(minutes=1)
+_A_DAY = timedelta(days=1)
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT = re.compile(
@@ -181,6 +185,15 @@ def named_span(name: RangeName, calendar: TenantCalendar, now: datetime) -> tupl
         "last_90_days": lambda: days(today - timedelta(days=89)),
     }
     return spans[name]()
+
+
+def named_days(name: RangeName, calendar: TenantCalendar, now: datetime) -> tuple[date, date]:
+    """The same as days [from, to) of the calendar, the one that is not over as a whole. Raises HttpRefusal
+    (422) for a range of hours."""
+    if name in _OF_HOURS:
+        raise invalid("range", f"{name} is no range of days, and days are what is counted here")
+    start, end = (each.astimezone(calendar.zone).date() for each in named_span(name, calendar, now))
+    return start, end if name in _OVER else end + _A_DAY
 
 
 def week_of(day: date, week_start: int) -> date:

@@ -6,6 +6,20 @@ slice AS MATERIALIZED (
         AND NOT EXISTS (SELECT FROM jsonb_each($3::jsonb) AS f (name, values) WHERE NOT f.values ? dimension(s, f.name))
 )
 
+-- name: releases
+-- Versions of workflows that came in the days [$1, $2), the newest first, at most $4; of the workflows and versions that $3
+-- lets through. As versions side by side tell it (`workflow_days`): a version came on the day on which its first run ended.
+SELECT workflow, version, day FROM (
+    SELECT workflow, workflow_version AS version, (
+        SELECT min(day) FROM workflow_days d WHERE d.workflow = w.workflow AND d.workflow_version = w.workflow_version
+    ) AS day
+    FROM workflow_days w
+    WHERE day >= $1 AND day < $2 AND workflow_version <> ''
+        AND ($3::jsonb -> 'workflow' IS NULL OR $3::jsonb -> 'workflow' ? workflow)
+        AND ($3::jsonb -> 'workflow_version' IS NULL OR $3::jsonb -> 'workflow_version' ? workflow_version)
+    GROUP BY workflow, workflow_version
+) AS met WHERE day >= $1 ORDER BY day DESC, workflow, version LIMIT $4
+
 -- name: units
 -- What models were used for in the days [$1, $2) of UTC, and what it cost, by group and currency, the dearest first; at most
 -- $9, and how many there are. A request is stated, or an event is one, unless it is a row of a bill: what such a row costs

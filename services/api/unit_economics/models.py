@@ -51,6 +51,14 @@ class UnitEconomicsRow(BaseModel):
     attempts_per_success: DecimalString | None
 
 
+class VersionRelease(BaseModel):
+    """A version of a workflow that came in these days: its first run ended on `day`, of UTC."""
+
+    workflow: str
+    version: str
+    day: date
+
+
 class UnitEconomics(Complete):
     """Rows are the dearest groups first; `groups` is how many there are."""
 
@@ -61,3 +69,7 @@ class UnitEconomics(Complete):
     group_by: list[str]
     groups: int
     rows: list[UnitEconomicsRow]
+    releases: list[VersionRelease] = Field(
+        description="why a figure may have moved: the newest 50 of the workflows that the filter lets "
+        "through; none for who sees one team alone"
+    )

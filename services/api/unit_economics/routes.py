@@ -9,20 +9,22 @@ from fastapi import APIRouter, Query, Request
 from services.api.access.auth import TeamReader
 from services.api.access.sharing import answered_once
 from services.api.accounting.completeness import completeness_for
-from services.api.database.transactions import database_of
+from services.api.database.tenant import read_tenant
+from services.api.database.transactions import EVERY_TEAM, database_of
 from services.api.dimensions.names import known_dimensions
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimensions_of, filters_of
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import Negotiated
-from services.api.http.spans import day_range
+from services.api.http.spans import RangeName, day_range, named_days
 from services.api.unit_economics.economics import READ, TOKENS, WRITTEN, row_of
-from services.api.unit_economics.models import UnitEconomics
+from services.api.unit_economics.models import UnitEconomics, VersionRelease
 from spendmeter.platform.sql import load_sql
 
 DAYS, DAYS_MAX = 30, 100
 DIMENSIONS_MAX = 3
-PARAMETERS = ("from", "to", "group_by", "top")
+RELEASES_MAX = 50
+PARAMETERS = ("range", "from", "to", "group_by", "top")
 
 SQL = load_sql(Path(__file__).with_name("economics.sql"))
 router = APIRouter(tags=["unit economics"], route_class=Negotiated)
@@ -43,6 +45,10 @@ async def get_unit_economics(
     end: Annotated[
         date | None, Query(alias="to", description="exclusive, a day of UTC; default: tomorrow")
     ] = None,
+    range: Annotated[
+        RangeName | None,
+        Query(description="whole days of UTC by name, instead of from and to; those of today end tomorrow"),
+    ] = None,
     group_by: Annotated[
         str, Query(description="at most three dimensions, separated by commas", examples=["sku,team"])
     ] = "",
@@ -54,12 +60,21 @@ async def get_unit_economics(
     dimensions = dimensions_of(group_by)
     if len(dimensions) > DIMENSIONS_MAX:
         raise invalid("group_by", f"names at most {DIMENSIONS_MAX} dimensions")
-    start, end = day_range(start, end, datetime.now(UTC).date(), days=DAYS, days_max=DAYS_MAX)
+    now = datetime.now(UTC)
     async with database_of(request).seen_by(caller.onlooker, spend=True) as connection:
+        if range is not None:
+            if start or end:
+                raise invalid("range", "stands instead of from and to: give the range or these, not both")
+            tenant = await read_tenant(connection, caller.tenant)
+            start, end = named_days(range, tenant.calendar("UTC"), now)
+        start, end = day_range(start, end, now.date(), days=DAYS, days_max=DAYS_MAX)
         check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
         complete = await completeness_for(request, connection, caller.onlooker)
         asked = (start, end, filters, dimensions, caller.tenant)
         rows = await connection.fetch(SQL["units"], *asked, TOKENS, READ, WRITTEN, top)
+        releases = []
+        if caller.onlooker.team == EVERY_TEAM:
+            releases = await connection.fetch(SQL["releases"], start, end, filters, RELEASES_MAX)
         calls = {tuple(row["key"]): row for row in await connection.fetch(SQL["calls"], *asked)}
     return UnitEconomics(
         first_day=start,
@@ -67,5 +82,6 @@ async def get_unit_economics(
         group_by=dimensions,
         groups=rows[0]["groups"] if rows else 0,
         rows=[row_of(row, dimensions, calls.get(tuple(row["key"]))) for row in rows],
+        releases=[VersionRelease(**row) for row in releases],
         **vars(complete),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.api.workflows.differences import ComparedVersion, difference_of
 from services.api.workflows.figure_models import (
+    DearestRun,
     VersionCost,
     VersionDifference,
     VersionFigures,
@@ -62,6 +63,8 @@ def compared(
     sums: Mapping[str, VersionSums],
     young: Mapping[str, int],
     top: Mapping[str, NamedSums],
+    seen: Mapping[str, date | None],
+    dearest: Sequence[Mapping[str, Any]],
     pending: bool,
     complete: Mapping[str, Any],
 ) -> WorkflowComparison:
@@ -79,7 +82,14 @@ def compared(
         team=asked.team,
         pending=pending,
         versions=[
-            _figures(asked, side, young.get(version, 0), sums.get(version) or VersionSums())
+            _figures(
+                asked,
+                side,
+                young.get(version, 0),
+                sums.get(version) or VersionSums(),
+                first_seen=seen.get(version),
+                dearest=[_run(row) for row in dearest if row["version"] == version],
+            )
             for version, side in sides.items()
         ],
         differences=_differences(asked, sides),
@@ -102,7 +112,13 @@ def _side(
     return ComparedVersion(version=version, currency=measured.sums.currency, measured=measured)
 
 
-def _figures(asked: AskedVersions, side: ComparedVersion, young: int, sums: VersionSums) -> VersionFigures:
+def _run(row: Mapping[str, Any]) -> DearestRun:
+    return DearestRun(**{name: row[name] for name in DearestRun.model_fields})
+
+
+def _figures(
+    asked: AskedVersions, side: ComparedVersion, young: int, sums: VersionSums, **said: Any
+) -> VersionFigures:
     measured, counted = side.measured, sums.all()
     known = counted["accepted"] + counted["refused"] + counted["reversed"]
     return VersionFigures(
@@ -120,6 +136,7 @@ def _figures(asked: AskedVersions, side: ComparedVersion, young: int, sums: Vers
         top_runs=int(measured.top["runs"]) if measured and measured.top else 0,
         costs=[_cost(currency, of) for currency, of in sorted(sums.costs.items())],
         figures=measured.figures() if measured else entered_figures(side.entered or {}),
+        **said,
     )
 
 

@@ -25,7 +25,8 @@ FigureName = Literal[
 
 
 class ListedVersion(BaseModel):
-    """A version that did something, or of which something is said."""
+    """A version that did something, or of which something is said. first_day: the first one ever on which a
+    run of it ended, or something cost; last_day, runs: of the last 90 days."""
 
     version: str
     kind: VersionKind | None
@@ -75,6 +76,21 @@ class VersionCost(BaseModel):
     unpriced_events: int
 
 
+class DearestRun(BaseModel):
+    """A run that cost more than others of its version; `GET /v1/runs/{run}` is its receipt. day: its last
+    one."""
+
+    run: str
+    team: str
+    day: date
+    calls: int
+    currency: str
+    cost: DecimalString
+    ai: DecimalString
+    human: DecimalString
+    adjacent: DecimalString
+
+
 class VersionFigures(BaseModel):
     """A version. entered: its figures are as somebody entered them. Counts and costs are of runs that
     name it and are old enough; `young_runs` are left out of both sides. reversed_later, accepted_later: said
@@ -83,6 +99,9 @@ class VersionFigures(BaseModel):
     version: str
     kind: VersionKind | None
     entered: bool
+    first_seen: date | None = Field(
+        description="when it came: its first day ever, of this range or not; null: no run names it"
+    )
     days: int
     runs: int
     young_runs: int
@@ -97,6 +116,10 @@ class VersionFigures(BaseModel):
     accepted_later: DecimalString
     top_runs: int = Field(description="how many runs the dearest 1 % are")
     costs: list[VersionCost]
+    dearest: list[DearestRun] = Field(
+        description="the ten dearest runs of all days asked for, young ones too, in each currency; fewer "
+        "where it is not known which come next, as of a team whose runs are cheaper than others'"
+    )
     figures: list[VersionFigure]
 
 

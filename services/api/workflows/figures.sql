@@ -1,8 +1,20 @@
 -- name: list
--- Versions of workflows that did something in [$1, $2), those that did most first; at most $3.
-SELECT workflow, workflow_version AS version, sum(runs)::bigint AS runs, min(day) AS first_day, max(day) AS last_day
-FROM workflow_days WHERE day >= $1 AND day < $2
-GROUP BY workflow, workflow_version ORDER BY sum(runs) DESC, workflow, workflow_version LIMIT $3
+-- Versions of workflows that did something in [$1, $2), those that did most first; at most $3. first_day: ever.
+SELECT v.*, (
+    SELECT min(day) FROM workflow_days d WHERE d.workflow = v.workflow AND d.workflow_version = v.version
+) AS first_day
+FROM (
+    SELECT workflow, workflow_version AS version, sum(runs)::bigint AS runs, max(day) AS last_day
+    FROM workflow_days WHERE day >= $1 AND day < $2
+    GROUP BY workflow, workflow_version ORDER BY sum(runs) DESC, workflow, workflow_version LIMIT $3
+) AS v ORDER BY runs DESC, workflow, version
+
+-- name: first_days
+-- When the versions $2 of the workflow $1 came, however long ago that is.
+SELECT version, (
+    SELECT min(day) FROM workflow_days d WHERE d.workflow = $1 AND d.workflow_version = v.version
+) AS first_day
+FROM unnest($2::text[]) AS v (version)
 
 -- name: versions
 -- Versions of the workflow $1 that did something in [$2, $3), the one with most runs first; at most $4.
@@ -90,6 +102,28 @@ FROM (
         coalesce(sum(labour_hours), 0) * 60 AS human_minutes
     FROM top
 ) AS t, achieved a
+
+-- name: dear_runs
+-- The dearest runs of the versions $4 of the workflow $1 in [$2, $3) (of the team $5), the $6 dearest of each currency: as
+-- far as it is known that none is dearer, for of each day its dearest runs alone are kept.
+WITH sides AS (
+    SELECT workflow_version AS version, currency FROM workflow_days
+    WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[]) GROUP BY 1, 2
+), beyond AS MATERIALIZED (
+    SELECT version, currency, max(least) AS most FROM (
+        SELECT workflow_version AS version, currency, day, min(cost) AS least, count(*) AS kept FROM workflow_dear_runs
+        WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[]) GROUP BY 1, 2, 3
+    ) AS of_day
+    WHERE kept < (SELECT sum(runs) FROM workflow_days w
+        WHERE w.workflow = $1 AND w.workflow_version = of_day.version AND w.day = of_day.day)
+    GROUP BY 1, 2
+)
+SELECT s.version, s.currency, r.* FROM sides s LEFT JOIN beyond b USING (version, currency) CROSS JOIN LATERAL (
+    SELECT run, team, day, calls, cost, ai, human, adjacent FROM workflow_dear_runs d
+    WHERE workflow = $1 AND workflow_version = s.version AND d.currency = s.currency AND day >= $2 AND day < $3
+        AND ($5::text IS NULL OR team = $5) AND (b.most IS NULL OR cost >= b.most)
+    ORDER BY cost DESC, run LIMIT $6
+) AS r ORDER BY version, currency, cost DESC, run
 
 -- name: due
 -- Days of [$1, $2) whose moments are to be made again, and whether runs have changed of which it is not known yet.

@@ -37,6 +37,8 @@ LISTED_MAX = 1_000
 VERSIONS_MAX = 6
 TEAMS_MAX = 20
 TOP_RUNS_MAX = 10_000
+DEAREST_MAX = 10
+"""Less than are kept of a day."""
 UNFOLDED_MAX = 20_000
 """Offsets that wait where much comes; where more do, days are made again from the book."""
 
@@ -138,6 +140,9 @@ async def _read(connection: TenantConnection, asked: AskedVersions) -> dict[str,
                 SQL["by_team"], *place, asked.outcome, window, silence, TEAMS_MAX
             )
     sums = sums_of(costs, outcomes, by_team)
+    whole = (asked.workflow, asked.start, asked.end, asked.versions, asked.team)
+    dearest = await connection.fetch(SQL["dear_runs"], *whole, DEAREST_MAX)
+    first = await connection.fetch(SQL["first_days"], asked.workflow, asked.versions)
     too_young = (asked.workflow, asked.mature, asked.end, asked.versions, asked.team)
     young = sums_of(await connection.fetch(SQL["costs"], *too_young), ())
     top = {}
@@ -145,15 +150,17 @@ async def _read(connection: TenantConnection, asked: AskedVersions) -> dict[str,
         if each.currency and (runs := int(each.all()["runs"])):
             most = min(TOP_RUNS_MAX, -(-runs // 100))
             said = (asked.team, asked.outcome, window, silence, most, each.currency)
-            dearest = dict(await connection.fetchrow(SQL["dearest"], *place[:3], name, *said))
-            if dearest.pop("are_these"):
-                top[name] = top_sums(dearest)
+            these = dict(await connection.fetchrow(SQL["dearest"], *place[:3], name, *said))
+            if these.pop("are_these"):
+                top[name] = top_sums(these)
     due = await connection.fetchrow(SQL["due"], asked.start, asked.end)
     behind = await unfolded(connection, "run_days") > UNFOLDED_MAX
     return {
         "sums": sums,
         "young": {name: int(each.all()["runs"]) for name, each in young.items()},
         "top": top,
+        "seen": {row["version"]: row["first_day"] for row in first},
+        "dearest": dearest,
         "pending": bool(behind or due["days"] or due["runs"]),
     }
 
