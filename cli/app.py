@@ -25,7 +25,8 @@ _NOT_COMMANDS = {"app"}
 def command_names() -> list[str]:
     """The names of all commands, in alphabetical order."""
     names = (module.name for module in pkgutil.iter_modules(cli.__path__))
-    return sorted(name for name in names if not name.startswith("_") and name not in _NOT_COMMANDS)
+    those = (name for name in names if not name.startswith("_") and name not in _NOT_COMMANDS)
+    return sorted(name.replace("_", "-") for name in those)
 
 
 def build(names: list[str]) -> typer.Typer:
@@ -44,7 +45,7 @@ def build(names: list[str]) -> typer.Typer:
         """Keeps a single command a sub-command."""
 
     for name in names:
-        module = importlib.import_module(f"{cli.__name__}.{name}")
+        module = importlib.import_module(f"{cli.__name__}.{name.replace('-', '_')}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name)
         else:

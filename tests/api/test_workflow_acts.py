@@ -122,7 +122,7 @@ async def test_the_commands_of_the_documentation_are_obeyed(acme: httpx.AsyncCli
         answer = await acme.put(f"/v1/{path}", json=json.loads(body))
         assert answer.status_code == 200, answer.text
     questions = re.findall(r"^ask (\S+)((?: -d \S+)*)", page, re.MULTILINE)
-    assert len(questions) == 7
+    assert len(questions) == 9
     for path, said in questions:
         asked = [tuple(one.split("=", 1)) for one in said.split(" -d ")[1:]]
         answer = await acme.get(f"/v1/{path}", params=asked)

@@ -118,6 +118,15 @@ async def test_a_run_without_an_outcome_costs_and_young_runs_are_on_neither_side
     assert figure(body, "attempts_per_success")["value"] == "2.333333333333"
     assert figure(body, "cycle_hours")["value"] == "0.5"
     assert (body["outcome"], body["pending"], found["top_runs"]) == ("done", False, 1)
+    table = await acme.get(
+        "/v1/workflows/comparison", params={"workflow": "refund"}, headers={"Accept": "text/csv"}
+    )
+    header, first, *rest = table.text.splitlines()
+    named = dict(zip(header.split(","), first.split(","), strict=True))
+    assert (named["version"], named["name"], named["value"], named["currency"], named["runs"]) == (
+        "v2", "cost_per_run", "0.1", "USD", "42",
+    )  # fmt: skip
+    assert len(rest) == len(found["figures"]) - 1
     # Without the one dearest run: 4.10 over 36 or 35, whichever of the equal ones that is.
     assert figure(body, "cost_per_accepted")["without_top"] in ("0.113888888889", "0.117142857143")
 
@@ -207,6 +216,10 @@ async def test_a_version_says_when_it_came_and_which_of_its_runs_were_the_deares
     assert (run["day"], run["team"]) == (f"{NOON - timedelta(days=20):%Y-%m-%d}", "web")
     [listed] = (await acme.get("/v1/workflows")).json()["workflows"][0]["versions"]
     assert listed["first_day"] == found["first_seen"]
+    table = await acme.get("/v1/workflows", headers={"Accept": "text/csv"})
+    header, listed_line = table.text.splitlines()
+    assert header == "workflow,version,kind,runs,first_day,last_day"
+    assert listed_line.startswith(f"refund,v2,,14,{found['first_seen']},")
     by_hand = await compare(acme, version=["v2", "v9"])
     assert (of(by_hand, "v9")["first_seen"], of(by_hand, "v9")["dearest"]) == (None, [])
 

@@ -32,7 +32,8 @@ class Negotiated(APIRoute):
     A parameter that it does not declare is refused: left out, it would answer another question.
 
     A model that is a table names in TABLES the fields of its rows: the first that has any counts. One that
-    programs reckon with says PARQUET.
+    programs reckon with says PARQUET. Where a row is more than a line, its model has the lines: `LINE` is
+    one, `lines_of` makes them of the row.
     Without a summary, the first sentence of the docstring is it.
     """
 
@@ -163,7 +164,10 @@ def _table(
     if cursor:
         others = [each for each in request.query_params.multi_items() if each[0] != "cursor"]
         headers["Link"] = f'<{request.url.path}?{urlencode([*others, ("cursor", cursor)])}>; rel="next"'
-    return content[name], tables[name], headers
+    rows, model = content[name], tables[name]
+    if line := getattr(model, "LINE", None):
+        rows, model = [each for row in rows for each in model.lines_of(row)], line  # type: ignore[attr-defined]
+    return rows, model, headers
 
 
 def _tagged(request: Request, answer: Response, *, moving: bool) -> Response:

@@ -1,7 +1,8 @@
 """What is answered about workflows: their versions side by side, each figure with how sure it is."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -35,14 +36,29 @@ class ListedVersion(BaseModel):
     last_day: date | None
 
 
+class ListedLine(ListedVersion):
+    """The same as a line of CSV."""
+
+    workflow: str
+
+
 class ListedWorkflow(WorkflowAnswer):
     """A workflow with its versions."""
 
+    LINE: ClassVar = ListedLine
+
     versions: list[ListedVersion]
+
+    @staticmethod
+    def lines_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """A line a version."""
+        return [{"workflow": row["workflow"], **version} for version in row["versions"]]
 
 
 class WorkflowList(BaseModel):
     """Workflows that did something in the last 90 days, or of which something is said."""
+
+    TABLES: ClassVar = ("workflows",)
 
     workflows: list[ListedWorkflow]
 
@@ -61,6 +77,17 @@ class VersionFigure(BaseModel):
     )
     lower_bound: bool
     missing: list[str]
+
+
+class FigureLine(VersionFigure):
+    """A figure as a line of CSV, with what it is of. currency: of its amounts; empty where there are several,
+    or none."""
+
+    version: str
+    kind: VersionKind | None
+    runs: int
+    accepted: DecimalString
+    currency: str
 
 
 class VersionCost(BaseModel):
@@ -96,6 +123,8 @@ class VersionFigures(BaseModel):
     name it and are old enough; `young_runs` are left out of both sides. reversed_later, accepted_later: said
     after the survival window, so that it changes nothing here."""
 
+    LINE: ClassVar = FigureLine
+
     version: str
     kind: VersionKind | None
     entered: bool
@@ -121,6 +150,14 @@ class VersionFigures(BaseModel):
         "where it is not known which come next, as of a team whose runs are cheaper than others'"
     )
     figures: list[VersionFigure]
+
+    @staticmethod
+    def lines_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """A line a figure."""
+        said = {name: row[name] for name in ("version", "kind", "runs", "accepted")}
+        currencies = [cost["currency"] for cost in row["costs"]]
+        said["currency"] = currencies[0] if len(currencies) == 1 else ""
+        return [said | figure for figure in row["figures"]]
 
 
 class TeamDifference(BaseModel):
@@ -167,6 +204,8 @@ class VersionDifference(BaseModel):
 class WorkflowComparison(Complete):
     """Versions of a workflow side by side, of days of UTC. Runs of `mature_until` and later are younger
     than the survival window and in none of it. pending: sums of some of these days are being made again."""
+
+    TABLES: ClassVar = ("versions",)
 
     settings: WorkflowAnswer
     declared: list[VersionAnswer]
