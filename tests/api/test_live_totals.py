@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from services.api.http.problems import HttpRefusal
 from services.api.live import following
@@ -193,15 +194,19 @@ async def test_streams_of_a_tenant_are_bounded_and_those_that_end_make_room(book
 
 
 @pytest.mark.usefixtures("often")
-async def test_a_database_that_is_away_ends_no_stream(book: TheBook) -> None:
+async def test_a_database_that_is_away_ends_no_stream_and_is_one_line_of_the_log(book: TheBook) -> None:
     live = LiveTotals(book.read)
     stream = pieces(live, live.listen("acme"), may)
     await next_of(stream)
     assert said(await next_of(stream)) == "1.4"
     book.raises = asyncpg.PostgresConnectionError("gone")
-    await asyncio.sleep(0.03)
+    reads = len(book.reads)
+    with capture_logs() as logged:
+        while len(book.reads) < reads + 5:
+            await asyncio.sleep(0.01)
     book.raises, book.amount = None, "7"
     assert said(await next_of(stream)) == "7.4"
+    assert [line["event"] for line in logged] == ["live totals cannot be read"]
 
 
 @pytest.mark.usefixtures("often")

@@ -46,6 +46,8 @@ class _FollowedTenant:
     listeners: set[LiveListener] = field(default_factory=set)
     newest: LiveSpend | None = None
     reading: asyncio.Task[None] | None = None
+    away: bool = False
+    """It could not be read when it was last looked at."""
 
 
 class LiveTotals:
@@ -103,7 +105,7 @@ class LiveTotals:
         try:
             while True:
                 began_s = self._clock()
-                found = await self._look(tenant)
+                found = await self._look(tenant, followed)
                 if found is not None and (
                     began_s - said_s >= SAID_AGAIN_S or _spent(found) != _spent(followed.newest)
                 ):
@@ -115,13 +117,18 @@ class LiveTotals:
             for listener in followed.listeners:
                 listener.woken.set()
 
-    async def _look(self, tenant: str) -> LiveSpend | None:
-        """None = it cannot be read now; who listens sees how old is what was said last."""
+    async def _look(self, tenant: str, followed: _FollowedTenant) -> LiveSpend | None:
+        """None = it cannot be read now, which the log says once; who listens sees how old is what was said
+        last."""
         try:
-            return await self._read(tenant)
+            found = await self._read(tenant)
         except _AWAY as away:
-            log().warning("live totals cannot be read", tenant=tenant, reason=type(away).__name__)
+            if not followed.away:
+                log().warning("live totals cannot be read", tenant=tenant, reason=type(away).__name__)
+            followed.away = True
             return None
+        followed.away = False
+        return found
 
 
 def _spent(found: LiveSpend | None) -> object:
