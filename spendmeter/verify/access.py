@@ -11,6 +11,9 @@ from spendmeter.verify.sql import SQL
 
 TABLES = Path(__file__).parents[1] / "contracts" / "tables.md"
 """Who owns and reads which table: the same page that the grants are made from."""
+TEAM_ROWS = Path(__file__).parents[1] / "platform" / "team_rows.sql"
+TEAM_READER, TEAM_VIEWS = "api_team", ("own_dimensions", "minutes_kept")
+"""The role in no column of that page, and what it may read beside the tables that have a policy for it."""
 CHANGES = {"UPDATE", "DELETE", "TRUNCATE"}
 TENANTS_LOOKED_AS_MAX = 20
 """Each look reads all of each table; one policy holds for all tenants, so some of them stand for all."""
@@ -66,6 +69,8 @@ def _read_grants() -> dict[str, set[tuple[str, str]]]:
     for table, _, _, *cells in rows[2:]:
         for role, letters in zip(rows[0][3:], cells, strict=True):
             granted[role] |= {(table, _LETTERS[letter]) for letter in re.findall("[SIUD]", letters)}
+    shown = re.findall(r"^-- name: (\w+)$", TEAM_ROWS.read_text("utf-8"), re.MULTILINE)
+    granted[TEAM_READER] = {(table, "SELECT") for table in (*shown, *TEAM_VIEWS)}
     return granted
 
 

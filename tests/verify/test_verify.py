@@ -343,11 +343,13 @@ async def test_a_role_that_could_change_an_entry_is_named(book: WrittenBook) -> 
     database = await book.owner.fetchval("SELECT current_database()")
     await book.owner.execute(f'GRANT UPDATE (list) ON entries TO "{database}_ledger"')
     await book.owner.execute(f'GRANT SELECT ON entries TO "{database}_ingest"')
+    await book.owner.execute(f'GRANT SELECT ON incidents TO "{database}_api_team"')
     await book.owner.execute("ALTER TABLE incidents NO FORCE ROW LEVEL SECURITY")
     await book.owner.execute("ALTER TABLE entries DISABLE ROW LEVEL SECURITY")
     report = await book.check()
     assert f"role {database}_ledger: may UPDATE booked entries" in said(report, "I8a")
     assert f"role {database}_ingest, table entries: may SELECT" in said(report, "I8a")
+    assert f"role {database}_api_team, table incidents: may SELECT" in said(report, "I8a")
     assert "table incidents: row-level security is not enabled and forced" in said(report, "I8")
     assert "table entries: api without a tenant sees a row of tenant 'acme'" in said(report, "I8")
 
