@@ -80,6 +80,11 @@ class _Handler(BaseHTTPRequestHandler):
                     "token_endpoint": f"{url}/token",
                 } | self.server.odd.get("says", {}),
             )  # fmt: skip
+        elif self.path.startswith("/authorize?"):  # whoever comes is let in at once, and sent back
+            self.send_response(302)
+            self.send_header("location", self.server.logs_in(self.path))
+            self.send_header("content-length", "0")
+            self.end_headers()
         elif self.path == "/keys" and not self.server.odd.get("down"):
             self._answer(200, {"keys": [key.as_dict(private=False) for key in self.server.keys]})
         else:

@@ -358,6 +358,29 @@ async def test_other_ways_back_are_refused(browser: httpx.AsyncClient, issuer: I
         assert (await browser.get(path)).status_code == 404
 
 
+async def test_a_browser_is_refused_by_a_page_and_a_program_by_a_problem(
+    browser: httpx.AsyncClient,
+) -> None:
+    html = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    for path, status in (
+        ("/v1/session/log-in?tenant=initech", 404),
+        ("/v1/session/log-in", 422),
+        ("/v1/session/callback?state=<i>x</i>", 400),
+    ):
+        page = await browser.get(path, headers=html)
+        assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+        assert '<a href="/">' in page.text
+        assert "<i>" not in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        problem = await browser.get(path)
+        assert (problem.status_code, problem.headers["content-type"]) == (status, "application/problem+json")
+    assert (await browser.get(BEGIN, headers=html)).status_code == 303
+
+
+async def test_whether_anybody_has_an_issuer_is_said_and_not_whose(browser: httpx.AsyncClient) -> None:
+    assert (await browser.get("/v1/session/ways")).json() == {"issuer": True}
+
+
 async def test_a_stranger_logs_in_nowhere(browser: httpx.AsyncClient, issuer: Issuer) -> None:
     answer = await browser.get(issuer.logs_in(await begun(browser)))
     assert (answer.status_code, COOKIE in browser.cookies) == (403, False)

@@ -7,14 +7,18 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
+from fastapi import FastAPI
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
 from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
 from services.api.database.transactions import Database
+from services.api.exports.running import RunningExports
+from spendmeter.platform.roles import role_url
 from spendmeter.platform.serve import Server
 from spendmeter.platform.settings import Settings
 from tests.api.conftest import book, database, database_url
+from tests.databases import SECRET
 from tests.portal.page import PATIENCE_MS
 from tests.ports import free_port
 
@@ -36,10 +40,17 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def address(database: Database) -> AsyncIterator[str]:
+def app(database: Database, database_url: str) -> FastAPI:
+    """What serves the portal."""
+    made = create_app(Settings(), database, BookProgress(), lambda: "")
+    made.state.exports = RunningExports(role_url(database_url, "api", SECRET))
+    return made
+
+
+@pytest.fixture
+async def address(app: FastAPI) -> AsyncIterator[str]:
     """The portal, served as in production."""
     port = free_port()
-    app = create_app(Settings(), database, BookProgress(), lambda: "")
     server = Server(app, Settings(port=port))
     serving = asyncio.create_task(server.serve())
     while not server.started:

@@ -19,11 +19,13 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, Field
 
 from services.api.access.auth import issuer_away, issuers_of, keys_of, not_a_token, person_of_subject
 from services.api.access.cookies import COOKIE, PENDING, cookie_of, set_cookie
 from services.api.access.issuers import BYTES_MAX, SECONDS_MAX, UNLESS, IssuerAway
 from services.api.access.keys import SESSION_LASTS
+from services.api.access.refusal_page import Browsed
 from services.api.access.tokens import BadToken
 from services.api.http.models import Text
 from services.api.http.openapi import answers
@@ -39,7 +41,7 @@ EXCHANGES_MAX = 10
 """At once of each issuer: whoever makes up answers makes us ask their issuer no more often, and one that
 takes its time delays its own people alone."""
 
-router = APIRouter(tags=["session"])
+router = APIRouter(tags=["session"], route_class=Browsed)
 _exchanging: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(EXCHANGES_MAX))
 _TO: dict[int | str, dict[str, Any]] = {303: {"description": "to the issuer, or back to the portal"}}
 
@@ -54,8 +56,21 @@ class PendingLogIn(msgspec.Struct, frozen=True):
     verifier: str
 
 
+class LogInWays(BaseModel):
+    """How people log in here, beside keys."""
+
+    issuer: bool = Field(description="whether some tenant's people log in with their issuer; not whose")
+
+
 class _Exchanged(msgspec.Struct, frozen=True):
     id_token: str
+
+
+@router.get("/v1/session/ways", summary="How people log in", responses=answers("log_in_ways"))
+async def list_ways(request: Request) -> LogInWays:
+    """For the log-in page, of which anybody may ask: no tenant is named."""
+    refuse_unknown(request, ())
+    return LogInWays(issuer=bool(issuers_of(request).trusted))
 
 
 @router.get(

@@ -1,9 +1,16 @@
-// Where a key is typed: it goes into the body of one request, and the answer sets the cookie.
+// Where a key is typed: it goes into the body of one request, and the answer sets the cookie. Or people go to
+// their issuer, who sends them back.
 
-import { call } from "./api.js";
+import { call, get, isTrouble, withParameters } from "./api.js";
 import { el, setText } from "./dom.js";
 
 export function logInPage(done) {
+  const issuer = el("div");
+  offerIssuer(issuer);
+  return el("div", keyForm(done), issuer);
+}
+
+function keyForm(done) {
   const key = el("input", {
     type: "password",
     id: "key",
@@ -39,5 +46,36 @@ export function logInPage(done) {
     key,
     why,
     el("button", { className: "primary" }, "Log in"),
+  );
+}
+
+// Only where somebody's people have one. Without an answer there is the key still.
+async function offerIssuer(place) {
+  try {
+    const ways = await get("/v1/session/ways");
+    if (ways.issuer) place.replaceChildren(issuerForm());
+  } catch (error) {
+    if (!isTrouble(error)) throw error;
+  }
+}
+
+// The browser itself goes there, and comes back with a session, or to a page that says why not.
+function issuerForm() {
+  const tenant = el("input", {
+    id: "tenant-name",
+    required: true,
+    maxLength: 63,
+    spellcheck: false,
+  });
+  const submit = (event) => {
+    event.preventDefault();
+    location.assign(withParameters("/v1/session/log-in", { tenant: tenant.value.trim() }));
+  };
+  return el(
+    "form",
+    { className: "card login", on: { submit } },
+    el("label", { htmlFor: "tenant-name" }, "or the name of your tenant here"),
+    tenant,
+    el("button", "Log in with your issuer"),
   );
 }
