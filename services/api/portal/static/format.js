@@ -139,6 +139,13 @@ export function daysBefore(at, days, tz, midnight = false) {
   return wall - offset(guess, tz);
 }
 
+// The instant at which a day, such as 2026-11-01, begins on the wall.
+export function dayStart(day, tz) {
+  const wall = Date.parse(`${day}T00:00:00Z`);
+  const guess = wall - offset(wall, tz);
+  return wall - offset(guess, tz);
+}
+
 // The instant a calendar month before, at the same time on the wall; of a day that month lacks, its last one.
 export function monthBefore(at, tz) {
   const wall = new Date(at + offset(at, tz));

@@ -29,6 +29,13 @@ export const PLACES = [
   { path: "outcomes", later: true, label: "Outcomes", icon: "M5 12.500l4.500 4.500L19 7.500" },
   { path: "models", later: true, label: "Models", icon: "M5 19V9M12 19V4M19 19v-7M3 19h18" },
   {
+    path: "allocation",
+    later: true,
+    label: "Allocation",
+    icon: "M12 4v6M12 10l-7 5M12 10l7 5M12 10v5M3 17h4v3H3zM10 17h4v3h-4zM17 17h4v3h-4z",
+    tabs: { allocation: "Who pays", statement: "Statements", plan: "Plan", export: "Export" },
+  },
+  {
     path: "catalog",
     later: true,
     label: "Prices",

@@ -37,7 +37,7 @@ function focusOn(key) {
 }
 
 function showKeys() {
-  const places = PLACES.map(({ label }, index) => [String(index + 1), label]);
+  const places = PLACES.slice(0, 9).map(({ label }, index) => [String(index + 1), label]);
   const rows = [...places, ...KEYS].map(([key, words]) => [el("dt", el("kbd", key)), el("dd", words)]);
   const list = el(
     "dialog",

@@ -60,14 +60,14 @@ async function readCsv(address) {
   return response.blob();
 }
 
-function download(blob, name) {
+export function download(blob, name) {
   const href = URL.createObjectURL(blob);
   el("a", { href, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(href), SAID_MS);
 }
 
 // The key stays out of it: whoever runs it has one of their own.
-function curlOf(address) {
+export function curlOf(address) {
   const headers = Object.entries({
     Authorization: "Bearer $SPENDMETER_KEY",
     ...headersOf("application/json"),
