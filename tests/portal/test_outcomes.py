@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import httpx
 from playwright.async_api import BrowserContext, expect
 
@@ -33,3 +35,67 @@ async def test_versions_stand_side_by_side_and_too_little_is_said_to_be_too_litt
     await expect(sides.locator("thead")).to_contain_text("by hand, baseline")
     await expect(page.get_by_role("heading", name="v2 against by hand")).to_be_visible()
     await expect(page.locator("main")).to_contain_text("observed, not caused")
+    await expect(sides).to_contain_text("runs too young to be judged")
+
+
+async def test_too_little_is_said_in_the_words_of_the_api(
+    context: BrowserContext, address: str, book: Book, flows: Flows
+) -> None:
+    """One run of 20 days ago: its cost is said and its figures are not."""
+    await flows.run("r1", 20, "0.10")
+    await flows.follow()
+    admin = await book.key("acme", "read", "admin")
+    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+        [version] = (await client.get("/v1/workflows/comparison?workflow=refund")).json()["versions"]
+    page = await context.new_page()
+    await log_in(page, address, admin)
+    await page.goto(f"{address}/#/outcomes?workflow=refund")
+    sides = page.get_by_role("region", name="Versions side by side")
+    for figure in version["figures"]:
+        assert figure["value"] is None
+        await expect(sides).to_contain_text("; ".join(figure["missing"]))
+    await expect(sides.locator("tr", has=page.get_by_role("rowheader", name="cost, in all"))).to_contain_text(
+        "$0.10"
+    )
+
+
+async def test_which_outcome_counts_and_what_a_version_is_are_said_in_forms(
+    context: BrowserContext, address: str, book: Book, flows: Flows
+) -> None:
+    await six_days(flows)
+    await flows.follow()
+    admin = await book.key("acme", "read", "admin")
+    page = await context.new_page()
+    await log_in(page, address, admin)
+    await page.goto(f"{address}/#/outcomes?workflow=refund")
+    settings = page.get_by_role("form", name="Which outcomes count")
+    await settings.get_by_label("Outcomes of this name").fill("done")
+    await settings.get_by_label("An accepted one is worth").fill("4.20")
+    await settings.get_by_label("Why").fill("agreed with support")
+    await settings.get_by_role("button").click()
+    await expect(page.locator(".outcome").first).to_contain_text("one is worth $4.20")
+    version = page.get_by_role("form", name="What a version is")
+    await version.get_by_label("Version, as events name it").fill("by hand")
+    await version.get_by_label("It is").select_option("baseline")
+    await version.get_by_label("Roles").fill("support agent = 18")
+    await version.get_by_label("Cases a month").fill("5200")
+    await version.get_by_label("Why").fill("measured in May")
+    await version.get_by_role("button", name="Say so").click()
+    await expect(version.get_by_role("alert").first).to_contain_text("must be minutes and a rate")
+    await version.get_by_label("Roles").fill("support agent = 18, 42")
+    await version.get_by_role("button", name="Say so").click()
+    sides = page.get_by_role("region", name="Versions side by side")
+    await expect(sides.locator("thead")).to_contain_text("by hand, baseline")
+    await expect(sides.locator("tbody tr").first).to_contain_text("$12.60")  # 18 minutes at 42 an hour
+    await page.get_by_text("Who said what").click()
+    await expect(page.locator("main")).to_contain_text("measured in May")
+    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+        answer = (await client.get("/v1/workflows/comparison?workflow=refund")).json()
+    assert Decimal(answer["settings"]["value_per_accepted"]["amount"]) == Decimal("4.2")
+    assert [each["version"] for each in answer["declared"]] == ["by hand"]
+    version = page.get_by_role("form", name="What a version is")
+    await version.get_by_label("Version, as events name it").fill("by hand")
+    await version.get_by_label("Why").fill("of another workflow")
+    await expect(version.get_by_label("Roles")).to_have_value("support agent = 18, 42")
+    await version.get_by_role("button", name="Take back").click()
+    await expect(sides.locator("thead")).not_to_contain_text("by hand")

@@ -10,6 +10,7 @@ import { filterParameters, filtersOf, link } from "./links.js";
 import { LARGEST } from "./palette.js";
 import { rangeName, rangeOf, spanBefore, spanOf, spanParameters } from "./ranges.js";
 import { cardRefresher } from "./refresh.js";
+import { questionOf, savedViews } from "./saved-views.js";
 import { spendChart } from "./spend-chart.js";
 import { tableTools } from "./tools.js";
 
@@ -22,6 +23,7 @@ export function explorerPage(first) {
   const total = el("a", { className: "total", title: "Show the events" });
   const change = el("span", { className: "change" });
   const choices = explorerChoices(() => query);
+  const views = savedViews(() => questionOf(query, choices.chosen()));
   const chart = spendChart();
   const rows = spendTable();
   const empty = el("p", { className: "empty", hidden: true });
@@ -33,6 +35,7 @@ export function explorerPage(first) {
     { className: "card explorer", "aria-label": "Breakdown" },
     el("div", { className: "lead" }, el("h1", "Spend"), total, change),
     choices.element,
+    views.element,
     empty,
     chart.element,
     rows.element,
@@ -116,6 +119,7 @@ export function explorerPage(first) {
 
   async function refresh() {
     choices.refresh();
+    views.refresh();
     const { answer, error } = await answered();
     if (error) throw error;
     return answer?.spend ?? null;

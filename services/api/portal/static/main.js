@@ -29,6 +29,9 @@ const pages = {
   incident: async () => (await import("./incident.js")).incidentPage,
   outcomes: async () => (await import("./outcomes.js")).outcomesPage,
   models: async () => (await import("./models.js")).modelsPage,
+  estimate: async () => (await import("./estimate.js")).estimatePage,
+  decisions: async () => (await import("./decisions.js")).decisionsPage,
+  units: async () => (await import("./units.js")).unitsPage,
   allocation: async () => (await import("./allocation.js")).allocationPage,
   statement: async () => (await import("./statement.js")).statementPage,
   plan: async () => (await import("./plan.js")).planPage,
@@ -54,7 +57,7 @@ const pages = {
   privacy: async () => (await import("./privacy.js")).privacyPage,
 };
 const COMPARED = ["", "explore", "changed"];
-const RANGED = ["", "explore", "changed", "models", "events"]; // the pages of a range
+const RANGED = ["", "explore", "changed", "models", "events", "units"]; // the pages of a range
 // What is shown where an address names none of them.
 const LISTS = { channel: "channels", rule: "rules", budget: "budgets", incident: "incidents" };
 

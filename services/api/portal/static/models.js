@@ -25,7 +25,7 @@ export function modelsPage(first) {
   const chart = scatter("Models by what a call costs and how long it takes; the table says the same");
   const rows = el("div");
   const fine = el("ul", { className: "fine" });
-  const tools = tableTools(() => ({ path: PATH, parameters: parameters() }), { csv: false });
+  const tools = tableTools(() => ({ path: PATH, parameters: parameters() }), { name: "models" });
   const prices = priceForm(() => query);
   const card = el(
     "section",
@@ -56,7 +56,7 @@ export function modelsPage(first) {
     const points = own.flatMap(pointOf);
     chart.element.hidden = points.length < 2;
     if (points.length >= 2) chart.show({ points, currency: traffic.currency });
-    rows.replaceChildren(...(own.length ? [modelsTable(own, isWeighed())] : []));
+    rows.replaceChildren(...(own.length ? [modelsTable(own, isWeighed()), deciding(query)] : []));
     const notes = [...answer.not_in_it, ...new Set(own.flatMap((model) => model.notes))];
     fine.replaceChildren(...notes.map((note) => el("li", note)));
   }
@@ -83,6 +83,12 @@ export function modelsPage(first) {
   choices.show();
   return { element: card, refresh, accept };
 }
+
+const deciding = (query) =>
+  el(
+    "p",
+    el("a", { href: link("decisions", { filters: filtersOf(query) }) }, "Write down a move to one of them"),
+  );
 
 const NOTHING = "No call of these days has a price to hold against.";
 

@@ -1,47 +1,50 @@
 // What does a solved case cost? The versions of a workflow side by side, each figure with its interval;
 // where there is too little to judge by, that is said instead.
 
-import { get } from "./api.js";
+import { get, mayGovern } from "./api.js";
 import { el } from "./dom.js";
-import { count, money, percent } from "./format.js";
+import { count } from "./format.js";
+import { field, textInput } from "./forms.js";
 import { link } from "./links.js";
 import { lookup } from "./lookup.js";
-import { badge, scrolls, table, trail } from "./pieces.js";
+import { differencePart } from "./outcome-differences.js";
+import { versionsTable } from "./outcome-figures.js";
+import { outcomeForms } from "./outcome-forms.js";
+import { actsPart, settingsWords } from "./outcome-said.js";
+import { badge, logInToChange, scrolls, table, trail } from "./pieces.js";
 import { RARE_BEATS } from "./refresh.js";
 import { tableTools } from "./tools.js";
 
-const COSTS = {
-  cost_per_accepted: "an accepted outcome costs",
-  ai_per_accepted: "of it AI",
-  human_per_accepted: "of it people",
-  adjacent_per_accepted: "of it the rest",
-  cost_per_outcome: "an outcome costs",
-  cost_per_run: "a run costs",
-};
-const OTHERS = {
-  attempts_per_success: ["attempts for a success", number],
-  human_minutes_per_accepted: ["minutes of people for an accepted outcome", number],
-  cycle_hours: ["hours from begin to end", number],
-  success_share: ["share that is accepted and stays so", (text) => percent(Number(text))],
-  value_per_accepted: ["an accepted outcome is worth", number],
-  roi_multiple: ["worth for each unit of cost", number],
-};
-const LABELS = {
-  ...COSTS,
-  ...Object.fromEntries(Object.entries(OTHERS).map(([name, [label]]) => [name, label])),
+const PATH = "/v1/workflows/comparison";
+const ASKED = {
+  from: "From this day of UTC on",
+  to: "until before",
+  team: "Of this team",
+  against: "Against the version",
 };
 
 export function outcomesPage(query) {
-  return query.get("workflow") ? workflowPage(query.get("workflow")) : listPage();
+  return query.get("workflow") ? workflowPage(query) : listPage();
 }
 
 function listPage() {
   const content = lookup({ ask: () => get("/v1/workflows"), draw: drawList, beats: RARE_BEATS });
+  const name = textInput({
+    "aria-label": "Another workflow",
+    placeholder: "Another workflow",
+    required: true,
+  });
+  const submit = (event) => {
+    event.preventDefault();
+    location.hash = link("outcomes", { workflow: name.value.trim() });
+  };
   const element = el(
     "section",
     { className: "card outcome" },
     el("h1", "What does a solved case cost?"),
     content.element,
+    mayGovern() &&
+      el("form", { className: "controls", on: { submit } }, name, el("button", "Say what it is")),
     tableTools(() => ({ path: "/v1/workflows" }), { csv: false }),
   );
   return { element, refresh: content.refresh, timeless: true };
@@ -71,117 +74,94 @@ const versionLine = ({ version, kind, runs, first_day: first, last_day: last }) 
     el("small", first ? ` ${count(runs)} runs from ${first} to ${last}` : " no runs: as it was entered"),
   );
 
-function workflowPage(workflow) {
-  const path = "/v1/workflows/comparison";
-  const content = lookup({ ask: () => get(path, { workflow }), draw: drawComparison, beats: RARE_BEATS });
-  const element = el(
+function workflowPage(query) {
+  const workflow = query.get("workflow");
+  const stated = Object.keys(ASKED).map((name) => [name, query.get(name) || undefined]);
+  const parameters = { workflow, ...Object.fromEntries(stated) };
+  const acts = actsPart(workflow);
+  const forms = mayGovern() ? outcomeForms(workflow, said) : null;
+  const content = lookup({
+    ask: () => get(PATH, parameters),
+    draw: (answer) => {
+      forms?.offer(answer);
+      return drawComparison(answer);
+    },
+    keyOf,
+    beats: RARE_BEATS,
+  });
+
+  // Once somebody has said something, figures and acts are others.
+  async function said() {
+    content.show(await get(PATH, parameters));
+    await acts.read();
+  }
+
+  const card = el(
     "section",
     { className: "card outcome" },
     trail(el("a", { href: link("outcomes") }, "Outcomes"), workflow),
     el("h1", workflow),
+    questionForm(query),
     content.element,
-    tableTools(() => ({ path, parameters: { workflow } }), { csv: false }),
+    tableTools(() => ({ path: PATH, parameters }), { csv: false }),
   );
+  const saying = el(
+    "section",
+    { className: "card outcome" },
+    el("h2", "What you say of it"),
+    forms?.element ?? el("p", { className: "fine" }, logInToChange("To say something")),
+    acts.element,
+  );
+  const element = el("div", { className: "stacked" }, card, saying);
   return { element, refresh: content.refresh, timeless: true };
 }
 
-function drawComparison(answer) {
-  const { versions, first_day: first, until, mature_until: mature, outcome, settings } = answer;
-  const days = `Outcomes named ${outcome || "(none)"} from ${first} until before ${until}`;
-  const lasting = `those that began before ${mature} are old enough to be judged`;
-  return [
-    el("p", { className: "soft" }, `${days}; ${lasting}.`),
-    scrolls("Versions side by side", versionsTable(answer)),
-    ...answer.differences.map((difference) => differencePart(difference)),
-    el(
-      "p",
-      { className: "fine" },
-      `An outcome must last ${settings?.survival_days ?? "—"} days. ${INTERVALS}`,
-    ),
-    ...(versions.length ? [] : [el("p", { className: "empty" }, "No version has anything to show.")]),
-  ];
-}
+// How complete it is moves on by itself; that alone is no reason to draw anew.
+const keyOf = ({ complete_through, in_flight, in_flight_age_s, ...rest }) =>
+  JSON.stringify([rest, complete_through === null && in_flight === null && in_flight_age_s === null]);
 
-const INTERVALS = "In brackets: the interval of 95 % over its days.";
-
-function versionsTable({ versions, declared }) {
-  const heads = versions.map(({ version, kind }) => [
-    `${version || "(none)"}${kind ? `, ${kind}` : ""}`,
-    "figure",
-  ]);
-  const rows = Object.entries(LABELS).map(([name, label]) =>
-    el(
-      "tr",
-      el("th", { scope: "row" }, label),
-      versions.map((version) =>
-        el("td", { className: "figure" }, cell(version, name, currencyOf(version, declared))),
-      ),
-    ),
+function questionForm(query) {
+  const inputs = Object.keys(ASKED).map((name) =>
+    textInput({
+      name,
+      value: query.get(name) ?? "",
+      type: ["from", "to"].includes(name) ? "date" : "text",
+    }),
   );
-  const counts = ["runs", "accepted", "refused", "reversed", "young_runs"].map((name) =>
-    el(
-      "tr",
-      el("th", { scope: "row" }, name.replace("_", " ")),
-      versions.map((version) =>
-        el("td", { className: "figure" }, version.entered ? "as entered" : String(version[name])),
-      ),
-    ),
-  );
-  return table([["Figure"], ...heads], el("tbody", rows, counts));
-}
-
-// Two currencies are never added: then no cost is said, and so no currency is needed.
-function currencyOf({ version, costs }, declared) {
-  if (costs.length === 1) return costs[0].currency;
-  return declared.find((each) => each.version === version)?.baseline?.currency ?? null;
-}
-
-function cell({ figures }, name, currency) {
-  const figure = figures.find((each) => each.name === name);
-  if (!figure) return "—";
-  const { value, low, high, missing, lower_bound: atLeast } = figure;
-  if (value === null) return el("small", missing.join("; ") || "unknown");
-  const say =
-    Object.hasOwn(COSTS, name) && currency ? (text) => money(text, currency) : (OTHERS[name]?.[1] ?? number);
-  const interval =
-    low !== null && low !== high ? el("small", { className: "line" }, `[${say(low)} to ${say(high)}]`) : null;
-  return [atLeast ? "at least " : "", say(value), interval];
-}
-
-// No money, or of no single currency: four digits will do.
-function number(text) {
-  return String(Number(Number(text).toPrecision(4)));
-}
-
-function differencePart({
-  version,
-  against,
-  claim,
-  figures,
-  monthly_saving: saving,
-  payback_months: months,
-  currency,
-  missing,
-}) {
-  const lines = figures.map(({ name, value, percent: share, missing: why }) =>
-    el(
-      "li",
-      `${LABELS[name] ?? name}: `,
-      value === null ? el("small", why.join("; ")) : changeOf(value, share),
-    ),
-  );
-  const saved = saving && currency ? `${money(saving, currency)} saved a month` : "";
-  const paid = months ? `paid back in ${number(months)} months` : "";
+  const submit = (event) => {
+    event.preventDefault();
+    const asked = Object.fromEntries(inputs.map(({ name, value }) => [name, value.trim()]));
+    location.hash = link("outcomes", { workflow: query.get("workflow"), ...asked });
+  };
   return el(
-    "div",
-    el("h2", `${version} against ${against}`),
-    el("p", el("b", [saved, paid].filter(Boolean).join(", ") || missing.join("; "))),
-    el("ul", lines),
-    el("p", { className: "fine" }, claim),
+    "details",
+    { open: Object.keys(ASKED).some((name) => query.get(name)) },
+    el("summary", "Other days, one team, another version to hold them against"),
+    el(
+      "form",
+      { className: "fields", "aria-label": "What is compared", on: { submit } },
+      inputs.map((input) => field(ASKED[input.name], input)),
+      el("button", "Compare"),
+    ),
   );
 }
 
-const changeOf = (value, share) =>
-  share === null
-    ? number(value)
-    : `${Number(share) > 0 ? "+" : "−"}${number(String(Math.abs(Number(share))))} %`;
+function drawComparison(answer) {
+  const { versions, first_day: first, until, mature_until: mature, team, pending } = answer;
+  const of = team === null ? "" : ` of ${team}`;
+  const days = `Runs${of} of ${first} until before ${until}, days of UTC; those of ${mature} and later are too young`;
+  return [
+    pending && el("p", { className: "bad" }, "Something changed, and its days are being added up again."),
+    el("p", { className: "soft" }, `${days} to be judged.`),
+    ...settingsWords(answer),
+    versions.length
+      ? scrolls("Versions side by side", versionsTable(answer))
+      : el("p", { className: "empty" }, "No version has anything to show."),
+    el("p", { className: "fine" }, INTERVALS),
+    ...answer.differences.map((difference) => differencePart(difference)),
+  ].filter(Boolean);
+}
+
+const INTERVALS =
+  "In brackets: the interval of 95 %, of days that were drawn again. What was entered by hand has none: nobody " +
+  "knows how sure it is.";

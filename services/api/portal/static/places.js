@@ -10,7 +10,7 @@ export const PLACES = [
     path: "explore",
     label: "Explore",
     icon: LINE,
-    tabs: { explore: "Spend", events: "Events", run: "One answer" },
+    tabs: { explore: "Spend", units: "Unit costs", events: "Events", run: "One answer" },
     below: ["event"],
   },
   {
@@ -27,7 +27,13 @@ export const PLACES = [
     below: ["incident"],
   },
   { path: "outcomes", later: true, label: "Outcomes", icon: "M5 12.500l4.500 4.500L19 7.500" },
-  { path: "models", later: true, label: "Models", icon: "M5 19V9M12 19V4M19 19v-7M3 19h18" },
+  {
+    path: "models",
+    later: true,
+    label: "Models",
+    icon: "M5 19V9M12 19V4M19 19v-7M3 19h18",
+    tabs: { models: "Own traffic", estimate: "Traffic to come", decisions: "Decisions" },
+  },
   {
     path: "allocation",
     later: true,

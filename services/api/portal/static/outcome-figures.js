@@ -1,0 +1,91 @@
+// Versions of a workflow side by side: figures, what became of outcomes, and what they cost.
+
+import { el } from "./dom.js";
+import { eventsOf, money } from "./format.js";
+import { LABELS, intervalOf, writerOf } from "./outcome-words.js";
+import { table } from "./pieces.js";
+
+const COUNTS = {
+  runs: "runs",
+  young_runs: "runs too young to be judged, on neither side",
+  calls: "calls",
+  failed_calls: "calls that failed",
+  outcomes: "outcomes",
+  accepted: "accepted",
+  refused: "refused",
+  reversed: "reversed in time",
+  open: "open: nobody has said anything",
+  reversed_later: "reversed later, which changes nothing here",
+  accepted_later: "accepted later, which changes nothing here",
+};
+const PARTS = {
+  ai: "AI",
+  human: "people",
+  adjacent: "the rest",
+  total: "in all",
+  without_run: "of it without a run",
+};
+
+export function versionsTable({ versions, declared }) {
+  const heads = versions.map(({ version, kind }) => [
+    `${version || "(none)"}${kind ? `, ${kind}` : ""}`,
+    "figure",
+  ]);
+  const row = (label, cellOf) =>
+    el(
+      "tr",
+      el("th", { scope: "row" }, label),
+      versions.map((version) => el("td", { className: "figure" }, cellOf(version))),
+    );
+  const figures = Object.entries(LABELS).map(([name, label]) =>
+    row(label, (version) => cell(version, name, currencyOf(version, declared))),
+  );
+  const counts = Object.entries(COUNTS).map(([name, label]) =>
+    row(label, (version) => (version.entered ? "as entered" : version[name])),
+  );
+  const costs = Object.entries(PARTS).map(([name, label]) =>
+    row(`cost, ${label}`, ({ entered, costs: each }) => (entered ? "as entered" : costLines(each, name))),
+  );
+  return table(
+    [["Figure"], ...heads],
+    el("tbody", figures, counts, costs, row("cost, what it lacks", lacks)),
+  );
+}
+
+// Two currencies are never added: each has a line.
+const costLines = (costs, name) =>
+  costs.length
+    ? costs.map((cost) => el("span", { className: "line" }, money(cost[name], cost.currency)))
+    : "—";
+
+function lacks({ costs }) {
+  const said = costs.flatMap(({ currency, of_which_provisional: provisional, unpriced_events: events }) => [
+    Number(provisional) ? `${money(provisional, currency)} provisional` : "",
+    events ? `${eventsOf(events)} without a price` : "",
+  ]);
+  return said.filter(Boolean).join("; ") || "—";
+}
+
+// Two currencies are never added: then no cost is said, and so no currency is needed.
+function currencyOf({ version, costs }, declared) {
+  if (costs.length === 1) return costs[0].currency;
+  return declared.find((each) => each.version === version)?.baseline?.currency ?? null;
+}
+
+function cell({ figures, top_runs: top }, name, currency) {
+  const figure = figures.find((each) => each.name === name);
+  if (!figure) return "—";
+  const { value, missing, lower_bound: atLeast, without_top: without } = figure;
+  if (value === null) return el("small", missing.join("; ") || "not known");
+  const say = writerOf(name, currency);
+  const small = [
+    intervalOf(figure, say),
+    without !== null && without !== value ? `${say(without)} without the ${top} dearest runs` : "",
+    missing.join("; "),
+  ].filter(Boolean);
+  return [
+    atLeast ? "at least " : "",
+    say(value),
+    small.map((text) => el("small", { className: "line" }, text)),
+  ].flat();
+}
