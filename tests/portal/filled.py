@@ -13,6 +13,7 @@ from tests.api.book import Book
 from tests.api.test_events import ID, LINES, PRICES, SOURCE, event, publish
 from tests.api.test_forecasts import forecast
 from tests.api.test_governing import INCIDENT, incident
+from tests.api.test_workflow_acts import BY_HAND
 
 DAYS = 12
 USES = [
@@ -38,7 +39,15 @@ PAGES = {
     "explore": "explore?by=team&split=sku",
     "changed": "changed?by=team",
     "models": "models",
+    "estimate": "estimate?candidates=openai%2Fgpt-4o&calls_per_day=9000&input_tokens=1000&output_tokens=200",
+    "decisions": "decisions",
     "outcomes": "outcomes",
+    "workflow": "outcomes?workflow=refund",
+    "units": "units?by=sku",
+    "allocation": "allocation?centre=search",
+    "statement": "statement?centre=search",
+    "plan": "plan",
+    "export": "export",
     "events": "events",
     "event": f"event?source={SOURCE}&id={ID.replace('#', '%23').replace('&', '%26')}",
     "run": "run",
@@ -102,8 +111,38 @@ async def fill(book: Book, client: httpx.AsyncClient) -> dict[str, str]:
         "/v1/channels",
         json={"name": "on-call", "kind": "webhook", "settings": {"url": "https://hooks.example/x"}},
     )
+    await _say(client, now)
     await client.post("/v1/dimensions", json={"name": "cost_centre", "reason": "finance books by it"})
     return {**PAGES, "budget": f"budget?id={budget['id']}"}
+
+
+async def _say(client: httpx.AsyncClient, now: datetime) -> None:
+    """A plan, a saved view, a decision and a workflow."""
+    pool = {
+        "name": "database",
+        "filter": {"provider": "pinecone"},
+        "rule": "fixed",
+        "weights": {"search": 60, "support": 25},
+    }
+    plan = {"first_day": f"{now:%Y-%m}-01", "pools": [pool], "reason": "agreed with the teams"}
+    decision = {
+        "title": "support on a smaller model", "reason": "answers are as good", "filter": {"team": "support"},
+        "from_model": "openai/gpt-4o", "to_model": "openai/gpt-4o-mini", "owner": "ada", "effective_day": f"{now:%Y-%m-%d}",
+    }  # fmt: skip
+    flow = {"workflow": "refund", "reason": "as measured in May"}
+    for answer in (
+        await client.put("/v1/allocation-plans/team", json=plan),
+        await client.post(
+            "/v1/views", json={"name": "Ours", "question": "range=month_to_date&group_by=team"}
+        ),
+        await client.post("/v1/models/decisions", json=decision),
+        await client.put("/v1/workflows/settings", json={**flow, "outcome": "refund_resolved"}),
+        await client.put(
+            "/v1/workflows/versions",
+            json={**flow, "version": "by hand", "kind": "baseline", "baseline": BY_HAND},
+        ),
+    ):
+        assert answer.is_success, answer.text
 
 
 async def _spend(book: Book, now: datetime) -> None:

@@ -64,3 +64,39 @@ async def test_what_was_forecast_below_the_spend_of_now_is_no_forecast(
     await expect(card.locator("li", has_text="Early")).to_contain_text("too early to forecast")
     await expect(card.locator("li", has_text="Early")).not_to_contain_text("at this rate")
     await expect(card.locator("li", has_text="Armed")).to_contain_text("$90.00 was expected by its end")
+
+
+async def test_a_budget_is_changed_and_shows_what_lies_above_and_below_it(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    admin = await book.key("acme", "read", "admin")
+    await book.spend("acme", datetime.now(UTC).isoformat(), "30", team="search")
+    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+        made = {}
+        for name, scope in (
+            ("All", {}),
+            ("Search", {"team": "search"}),
+            ("Finder", {"team": "search", "agent": "finder"}),
+        ):
+            asked = {"name": name, "amount": "100", "filter": scope}
+            made[name] = (await client.post("/v1/budgets", json=asked)).json()
+        page = await context.new_page()
+        await log_in(page, address, admin)
+        await page.goto(f"{address}/#/budget?id={made['Search']['id']}")
+        family = page.locator(".family")
+        await expect(family).to_contain_text("30%, $30.00 of $100.00, $70.00 left")
+        await expect(family.get_by_role("link")).to_have_text(["All", "Finder"])
+        await page.get_by_text("Change it", exact=True).first.click()
+        form = page.get_by_role("form", name="Change the budget")
+        await form.get_by_label("Amount in USD").fill("nothing")
+        await form.get_by_role("button").click()
+        await expect(form.get_by_role("alert")).to_contain_text("amount")
+        await form.get_by_label("Amount in USD").fill("60")
+        await form.get_by_label("Told at, in %").fill("50, 90")
+        await form.get_by_role("button").click()
+        await expect(page.locator(".burn .total")).to_have_text("$30.00 left")
+        await expect(page.get_by_text("Changed: Search.")).to_be_visible()
+        budget = (await client.get(f"/v1/budgets/{made['Search']['id']}")).json()
+        assert (budget["amount"], budget["thresholds_percent"]) == ("60", ["50", "90"])
+        await family.get_by_role("link", name="All").click()
+        await expect(page.locator(".family li li")).to_have_text("Finder 0%, $0.00 of $100.00, $100.00 left")

@@ -9,9 +9,12 @@ import httpx
 from playwright.async_api import BrowserContext, expect
 
 from tests.api.book import Book
+from tests.api.test_events import ID, LINES, PRICES, SOURCE, event, publish
 from tests.api.test_governing import INCIDENT
 from tests.portal.filled import fill
 from tests.portal.page import log_in
+
+ERASED = "SELECT count(*) FROM erasures WHERE tenant = 'acme'"
 
 
 async def test_what_changed_is_told_in_parts_that_sum_to_it(
@@ -128,3 +131,94 @@ async def test_a_key_is_shown_once_and_revoked_for_good(
     await expect(row.locator(".badge")).to_have_text("revoked")
     await page.goto(f"{address}/#/audit")
     await expect(page.locator(".list tbody")).to_contain_text("keys")
+
+
+async def test_an_assistant_has_a_key_that_reads_and_is_shown_once(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    admin = await book.key("acme", "read", "admin")
+    page = await context.new_page()
+    await log_in(page, address, admin)
+    await page.goto(f"{address}/#/keys")
+    await page.get_by_role("button", name="Make a key for an assistant").click()
+    command = page.get_by_label("Command")
+    await expect(command).to_contain_text(f"claude mcp add --transport http spendmeter {address}/mcp")
+    secret = (await command.inner_text()).rpartition("Bearer ")[2].rstrip('"')
+    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {secret}"}) as client:
+        assert (await client.get("/v1/session")).json()["scopes"] == ["read"]
+        assert (await client.post("/v1/budgets", json={"name": "x", "amount": "1"})).status_code == 403
+    await expect(page.locator(".keys-card li", has_text="assistant")).to_contain_text("may read")
+    await page.reload()
+    await expect(page.locator(".keys-card li", has_text="assistant")).to_be_visible()
+    await expect(page.get_by_text(secret)).to_have_count(0)
+
+
+async def test_a_person_is_forgotten_once_it_is_confirmed_and_by_an_admin_alone(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/privacy")
+    await expect(page.locator("main")).to_contain_text("To forget somebody, log in with a key")
+    await context.clear_cookies()
+
+    before = await book.connection.fetchval(ERASED)
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read", "admin"))
+    await page.goto(f"{address}/#/privacy")
+    form = page.get_by_role("form", name="Forget a person")
+    await form.get_by_label("The person").fill("maria")
+    await form.get_by_label("The same once more").fill("mario")
+    await form.get_by_label("Why").fill("asked for on 26 November")
+    await form.get_by_role("button", name="Forget them").click()
+    assert await book.connection.fetchval(ERASED) == before
+    await form.get_by_label("For good").check()
+    await form.get_by_role("button", name="Forget them").click()
+    await expect(form.get_by_role("alert")).to_have_text("The two names are not the same.")
+    await form.get_by_label("The same once more").fill("maria")
+    await form.get_by_role("button", name="Forget them").click()
+    await expect(form.get_by_role("status")).to_contain_text("Nothing was found under this name")
+    await expect(page.locator("main")).to_contain_text("asked for on 26 November")
+    await expect(form.get_by_label("The person")).to_have_value("")
+    await expect(page.locator("main")).not_to_contain_text("maria")
+
+
+async def test_events_are_looked_for_by_a_form(context: BrowserContext, address: str, book: Book) -> None:
+    await publish(book, *PRICES)
+    await book.entry(event(at=datetime.now(UTC), team="payments"), "0.01", LINES)
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/events?range=today")
+    search = page.get_by_role("form", name="Events that say")
+    await search.get_by_label("Events whose").select_option("team")
+    await search.get_by_label("is", exact=True).fill("nobody")
+    await search.get_by_role("button", name="List them").click()
+    await expect(page.locator("main")).to_contain_text("No booked event of this range passes the filter.")
+    await page.locator(".chips").get_by_role("link", name="team: nobody").click()
+    await expect(page.locator(".list tbody tr")).to_have_count(1)
+    assert "range=today" in page.url
+    one = page.get_by_role("form", name="One event")
+    await one.get_by_label("its source").fill(SOURCE)
+    await one.get_by_label("its id").fill(ID)
+    await one.get_by_role("button", name="Show its receipt").click()
+    await expect(page.locator(".receipt")).to_contain_text(ID)
+
+
+async def test_what_a_route_has_as_csv_is_offered_as_csv(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    admin = await book.key("acme", "read", "admin")
+    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+        await fill(book, client)
+    page = await context.new_page()
+    await log_in(page, address, admin)
+    for place, column in (
+        ("audit", "object_id"),
+        ("changed", "change"),
+        ("decisions", "effective_day"),
+    ):
+        await page.goto(f"{address}/#/{place}")
+        async with page.expect_download() as started:
+            await page.locator(".tools").get_by_role("button", name="CSV").first.click()
+        first = (await (await started.value).path()).read_text("utf-8").splitlines()[0]
+        assert column in first, (place, first)

@@ -19,7 +19,6 @@ export function auditPage() {
     question: () => ({ path: PATH, parameters: {} }),
     rowsOf: ({ changes }) => changes.map(changeRow),
     none: "Nothing was changed so far.",
-    csv: false,
   });
   return { element: list.element, refresh: list.refresh, timeless: true };
 }

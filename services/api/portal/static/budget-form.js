@@ -5,7 +5,13 @@ import { el } from "./dom.js";
 import { DIMENSIONS, dimensionLabel } from "./links.js";
 import { pressOnce } from "./pieces.js";
 
-const PERIODS = { month: "a month", week: "a week", day: "a day", quarter: "a quarter", year: "a year" };
+export const PERIODS = {
+  month: "a month",
+  week: "a week",
+  day: "a day",
+  quarter: "a quarter",
+  year: "a year",
+};
 
 // `done(budget)`: once it is set.
 export function budgetForm(done) {

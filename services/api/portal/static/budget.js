@@ -1,6 +1,8 @@
 // One budget: what is left of it, when it will be gone, how good that forecast is, and who asks for more.
 
-import { get, session } from "./api.js";
+import { get, mayGovern, session } from "./api.js";
+import { budgetEdit } from "./budget-edit.js";
+import { budgetFamily } from "./budget-family.js";
 import { budgetRequests } from "./budget-requests.js";
 import { describeForecast, describeRest, forWhat, shareOf, spentOf } from "./card-budgets.js";
 import { burnChart } from "./chart-lines.js";
@@ -45,12 +47,19 @@ export function budgetPage(query) {
     facts,
   );
   const requests = budgetRequests(id);
+  const family = budgetFamily();
+  const editing = el("details");
+  const told = el("p", { className: "fine", role: "status" });
+  const change = el("section", { className: "card", hidden: !mayGovern() }, editing, told);
   const due = everyNth(SLOW_BEATS);
-  const element = el("div", card, requests.card);
-  const refreshCard = cardRefresher([card], { ask: () => ask(id), show });
+  const element = el("div", { className: "stacked" }, card, family.card, change, requests.card);
+  const refreshCard = cardRefresher([card, family.card], { ask: () => ask(id), show });
+  let revision = null; // of what the form was made
 
-  function show({ budget, answer, spend, parameters }) {
+  function show({ budget, all, answer, spend, parameters }) {
     asked = parameters;
+    family.show(budget, all);
+    if (mayGovern() && budget.revision !== revision) offerChange(budget);
     setText(heading, budget.name);
     setText(figure, budget.spent === null ? "" : describeRest(budget));
     setText(words, describe(budget));
@@ -61,6 +70,20 @@ export function budgetPage(query) {
     facts.replaceChildren(
       ...factsOf(budget, answer).flatMap(([name, text]) => [el("dt", name), el("dd", text)]),
     );
+  }
+
+  // Made anew only where the budget is another: whoever is writing is left in peace.
+  function offerChange(budget) {
+    ({ revision } = budget);
+    const form = budgetEdit(budget, changed);
+    editing.replaceChildren(el("summary", "Change it"), form);
+  }
+
+  async function changed({ name }) {
+    revision = null;
+    await refreshCard();
+    editing.open = false;
+    setText(told, `Changed: ${name}.`);
   }
 
   async function refresh() {
@@ -77,17 +100,21 @@ const LEGEND =
   "its middle the forecast.";
 
 async function ask(id) {
-  const [budget, answer] = await Promise.all([get(`/v1/budgets/${id}`), get(`/v1/budgets/${id}/forecast`)]);
+  const [budget, answer, { budgets: all }] = await Promise.all([
+    get(`/v1/budgets/${id}`),
+    get(`/v1/budgets/${id}/forecast`),
+    get("/v1/budgets"),
+  ]);
   const [start, end] = [
     Date.parse(budget.period_start),
     Math.min(Date.parse(budget.period_end), Date.now() + 60_000),
   ];
   const known = budget.spent !== null && !BEYOND_SPEND.some((name) => name in budget.filter) && end > start;
-  if (!known) return { budget, answer, spend: null, parameters: {} };
+  if (!known) return { budget, all, answer, spend: null, parameters: {} };
   const span = [start, end];
   const filters = filterParameters(scopeFilters(budget.filter));
   const parameters = { ...spanParameters(span), ...filters, usage: false, bucket: bucketOf(span) };
-  return { budget, answer, spend: await get("/v1/spend", { ...parameters, limit: 5000 }), parameters };
+  return { budget, all, answer, spend: await get("/v1/spend", { ...parameters, limit: 5000 }), parameters };
 }
 
 // What was left at the end of each bucket that has begun: [{at, left, spent, label}], amounts as BigInt.

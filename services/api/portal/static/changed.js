@@ -36,7 +36,9 @@ export function changedPage(first) {
   );
   const parts = el("div");
   const contributors = el("div");
-  const tools = tableTools(() => ({ path: "/v1/spend/changes", parameters: parameters() }), { csv: false });
+  const tools = tableTools(() => ({ path: "/v1/spend/changes", parameters: parameters() }), {
+    name: "changes",
+  });
   const fine = el("p", { className: "fine" });
   const card = el(
     "section",

@@ -2,6 +2,7 @@
 
 import { session } from "./api.js";
 import { el } from "./dom.js";
+import { eventSearch } from "./event-search.js";
 import { momentOf } from "./format.js";
 import { filterParameters, filtersOf, link, valueLabel } from "./links.js";
 import { listPage } from "./paging.js";
@@ -21,7 +22,7 @@ export function eventsPage(query) {
   const chips = filterChips(filters, (kept) => link("events", { ...range, filters: kept }));
 
   return listPage({
-    heading: el("div", trail(spend, "Events"), el("h1", "Events")),
+    heading: el("div", trail(spend, "Events"), el("h1", "Events"), eventSearch({ range, filters })),
     words: el("p", { className: "chips" }, chips),
     columns: COLUMNS,
     question: () => ({

@@ -1,6 +1,7 @@
 // The tenant's keys: what each may do and when it was last used; one is made, or revoked for good.
 
 import { call, get, mayChange, session } from "./api.js";
+import { assistantKey } from "./assistant-key.js";
 import { card } from "./cards.js";
 import { el, part, setText, updateChildren } from "./dom.js";
 import { ago, momentToMinute } from "./format.js";
@@ -42,7 +43,13 @@ export function keysPage() {
   const ask = () => get("/v1/keys", { limit: OFFERED });
   const refreshCard = cardRefresher([keys], { ask, show });
   const form = el("section", { className: "card" }, el("h2", "Make a key"), keyForm(made));
-  const element = el("div", { className: "stacked" }, el("h1", "Keys"), keys, form);
+  const assistant = el(
+    "section",
+    { className: "card" },
+    el("h2", "A key for an assistant"),
+    assistantKey(refreshCard),
+  );
+  const element = el("div", { className: "stacked" }, el("h1", "Keys"), keys, assistant, form);
 
   async function refresh() {
     if (!due()) return null;

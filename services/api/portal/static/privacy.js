@@ -1,17 +1,24 @@
 // What is stored of a tenant, where and for how long; whom it forgot.
 
-import { get } from "./api.js";
+import { get, mayChange } from "./api.js";
 import { el } from "./dom.js";
+import { erasureForm } from "./erasure-form.js";
 import { count } from "./format.js";
 import { lookup } from "./lookup.js";
-import { scrolls, table, zonedMoment } from "./pieces.js";
+import { logInToChange, scrolls, table, zonedMoment } from "./pieces.js";
 import { RARE_BEATS } from "./refresh.js";
 
 const KEPT = [["What"], ["For how long"], ["About people"], ["Where", "wide"]];
 
 export function privacyPage() {
   const content = lookup({ ask: () => get("/v1/privacy"), draw, beats: RARE_BEATS });
-  const element = el("section", { className: "card whole-words" }, el("h1", "Privacy"), content.element);
+  const read = async () => content.show(await get("/v1/privacy"));
+  const kept = el("section", { className: "card whole-words" }, el("h1", "Privacy"), content.element);
+  const form = mayChange()
+    ? erasureForm(read)
+    : el("p", { className: "fine" }, logInToChange("To forget somebody"));
+  const forgetting = el("section", { className: "card" }, el("h2", "Forget a person"), form);
+  const element = el("div", { className: "stacked" }, kept, forgetting);
   return { element, refresh: content.refresh, timeless: true };
 }
 
