@@ -365,7 +365,7 @@ async def test_a_browser_is_refused_by_a_page_and_a_program_by_a_problem(
     for path, status in (
         ("/v1/session/log-in?tenant=initech", 404),
         ("/v1/session/log-in", 422),
-        ("/v1/session/callback?state=<i>x</i>", 400),
+        ("/v1/session/callback/acme?state=<i>x</i>", 400),
     ):
         page = await browser.get(path, headers=html)
         assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")

@@ -71,7 +71,7 @@ async def test_a_log_in_that_fails_is_a_page_that_says_why_and_leads_back(
     await page.get_by_role("button", name=ISSUER).click()
     await expect(page.get_by_role("heading", name="You are not logged in")).to_be_visible()
     await expect(page.locator("main")).to_contain_text("nobody vouches for people of that tenant here")
-    answer = await page.goto(f"{address}/v1/session/callback?state=made-up&code=<b>x</b>")
+    answer = await page.goto(f"{address}/v1/session/callback/acme?state=made-up&code=<b>x</b>")
     assert answer is not None
     assert answer.status == 400
     await expect(page.locator("main")).to_contain_text("no such log-in was begun in this browser")

@@ -196,7 +196,7 @@ async def test_events_are_looked_for_by_a_form(context: BrowserContext, address:
     await expect(page.locator("main")).to_contain_text("No booked event of this range passes the filter.")
     await page.locator(".chips").get_by_role("link", name="team: nobody").click()
     await expect(page.locator(".list tbody tr")).to_have_count(1)
-    assert "range=today" in page.url
+    await expect(page).to_have_url(re.compile("range=today"))
     one = page.get_by_role("form", name="One event")
     await one.get_by_label("its source").fill(SOURCE)
     await one.get_by_label("its id").fill(ID)
@@ -218,6 +218,7 @@ async def test_what_a_route_has_as_csv_is_offered_as_csv(
         ("decisions", "effective_day"),
     ):
         await page.goto(f"{address}/#/{place}")
+        await expect(page.locator("main")).to_have_attribute("data-page", place)
         async with page.expect_download() as started:
             await page.locator(".tools").get_by_role("button", name="CSV").first.click()
         first = (await (await started.value).path()).read_text("utf-8").splitlines()[0]

@@ -83,10 +83,12 @@ function remarksOf({ rows, currency }) {
 }
 
 function describe({ currency, total, unattributed, borne, attributed_percent: named, borne_percent: part }) {
-  const said = (share) => (share === null ? "no percentage, as credits lie in it," : `${Number(share)} %`);
+  // Rounded down: what is not quite all is not 100 %.
+  const said = (share) =>
+    share === null ? "no percentage, as credits lie in it," : `${Math.floor(Number(share) * 100) / 100} %`;
   return (
-    `${money(total, currency)} in all: ${said(named)} names somebody, ${said(part)} is borne by somebody ` +
-    `(${money(borne, currency)}); ${money(unattributed, currency)} names nobody`
+    `${money(total, currency)} in all: of it ${said(named)} names somebody, ${said(part)} is borne by ` +
+    `somebody (${money(borne, currency)}), and ${money(unattributed, currency)} names nobody`
   );
 }
 
@@ -112,7 +114,7 @@ function rowsTable({ rows, dimension }, month) {
       ["shared", "total", "of_which_provisional"].map((name) =>
         el("td", { className: name === "total" ? "figure" : "figure wide" }, say(row.currency)(row[name])),
       ),
-      el("td", { className: "figure wide" }, row.unpriced_events ? eventsOf(row.unpriced_events) : "—"),
+      el("td", { className: "figure wide" }, eventsOf(row.unpriced_events)),
     ),
   );
   const heads = [

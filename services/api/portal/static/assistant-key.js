@@ -34,8 +34,8 @@ export function assistantKey(made) {
     actForm({
       name: "A key for an assistant",
       words:
-        "It may read and nothing else; revoking it is over within seconds. Which assistants, and what they may ask: " +
-        "docs/mcp.md.",
+        "It may read and nothing else; once revoked it opens nothing, within seconds. Which assistants, " +
+        "and what they may ask: docs/mcp.md.",
       fields: field("Name of the assistant", name),
       label: "Make a key for an assistant",
       work,

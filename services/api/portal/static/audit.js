@@ -36,12 +36,18 @@ function changeRow({ at, by, by_name: name, object, object_id: id, act, differen
     el("td", `${object.replaceAll("_", " ")} ${act}`, el("small", ` ${id}`)),
     el(
       "td",
-      differences.map(differenceLine),
+      act === "made"
+        ? differences.filter(({ became }) => !EMPTY.includes(written(became))).map(madeLine)
+        : differences.map(differenceLine),
       withheld.length ? el("small", ` and ${withheld.join(", ")}`) : null,
     ),
     el("td", { className: "wide" }, name ? `${name} (${by})` : by),
   );
 }
+
+// What something began with says more without what it was before, and without what is empty.
+const EMPTY = ["nothing", "", "{}", "[]"];
+const madeLine = ({ field, became }) => el("span", { className: "line" }, `${field}: ${written(became)}`);
 
 const differenceLine = ({ field, was, became }) =>
   el("span", { className: "line" }, `${field}: ${written(was)} → ${written(became)}`);

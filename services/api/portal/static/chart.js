@@ -11,6 +11,7 @@ const NARROW_PX = 520;
 const NARROW_HEIGHT = 200;
 const DAY_S = 86_400;
 const WHOLE_DAYS_S = 4 * DAY_S; // beyond, no hours are marked
+const HOURS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, DAY_S];
 const DAYS = [1, 2, 3, 4, 7, 14, 28, 56, 91, 182, 365].map((days) => days * DAY_S);
 const LETTER_PX = 7;
 const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -103,7 +104,7 @@ export function timeOptions({ soft, line, font }, { tz, currency, span }) {
         grid: { show: false },
         size: 32,
         space: 70,
-        ...(span[1] - span[0] > WHOLE_DAYS_S * 1000 ? { incrs: DAYS } : {}),
+        incrs: span[1] - span[0] > WHOLE_DAYS_S * 1000 ? DAYS : HOURS,
         values: (_, at, axisIndex, space, step) => times(at, step, tz),
       },
       {
@@ -130,7 +131,8 @@ function times(at, step, tz) {
 }
 
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
-export const compactMoney = (amount, currency) => `${symbol(currency)}${compact.format(amount)}`;
+export const compactMoney = (amount, currency) =>
+  `${amount < 0 ? "-" : ""}${symbol(currency)}${compact.format(Math.abs(amount))}`;
 
 // Vertical lines where something happened: [{at, kind}], `at` in ms.
 export function drawMarks(it, marks, colourOf) {

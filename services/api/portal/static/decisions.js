@@ -102,7 +102,8 @@ const notesOf = (notes) => (notes.length ? ` (${notes.join("; ")})` : "");
 
 function forecastOf({ saving_low: low, currency, missing, notes, calls, ...rest }) {
   if (low === null) return missing.join("; ") || "not known";
-  return `${between({ saving_low: low, ...rest }, "saving_", currency)} of ${count(calls)} calls${notesOf(notes)}`;
+  const saving = between({ saving_low: low, ...rest }, "saving_", currency);
+  return `${saving} of ${count(calls)} calls${notesOf(notes)}`;
 }
 
 function realisedOf({ realised }) {

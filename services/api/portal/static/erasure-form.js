@@ -27,8 +27,8 @@ export function erasureForm(done) {
   return actForm({
     name: "Forget a person",
     words:
-      "What was booked under their pseudonyms stays in every total and is nobody's from now on. Nobody can bring it " +
-      "back. The name is kept nowhere; what you write as a reason is, so leave the name out of it.",
+      "What was booked under their pseudonyms stays in every total and is nobody's from now on. Nobody can " +
+      "bring it back. The name is kept nowhere; what you write as a reason is, so leave the name out of it.",
     fields: [
       field("The person, as events name them", user),
       field("The same once more", again),

@@ -1,4 +1,4 @@
-// What would traffic cost that is not there yet? Stated by people, at today's prices, on each model they name.
+// What would traffic cost that is not there yet? Stated by people, at today's prices, on models they name.
 
 import { get } from "./api.js";
 import { el } from "./dom.js";
@@ -68,8 +68,8 @@ export function estimatePage(query) {
     el(
       "p",
       { className: "soft" },
-      "Tokens are taken as you state them for every model: count them with its own tokenizer. Nothing here is measured ",
-      "but how calls of your own went.",
+      "Tokens are taken as you state them for every model: count them with its own tokenizer. Nothing here ",
+      "is measured but how calls of your own went.",
     ),
     form,
     asked && content.element,
@@ -107,7 +107,8 @@ function draw({ models, priced_at: at, catalog_version: version, usage }) {
     el(
       "p",
       { className: "fine" },
-      `One attempt: ${attempt.join(", ")}. Priced ${zonedMoment(at)} by version ${version} of the catalog, as contracted.`,
+      `One attempt: ${attempt.join(", ")}. Priced ${zonedMoment(at)}, as contracted, by version ${version} `,
+      "of the catalog.",
     ),
   ];
 }

@@ -5,6 +5,7 @@ import { el, setText } from "./dom.js";
 import { money } from "./format.js";
 import { actForm, choice, field } from "./forms.js";
 import { dayIn, firstDay, monthChoice, monthIn, monthsOn } from "./months.js";
+import { zonedMoment } from "./pieces.js";
 import { copyButton, curlOf, download } from "./tools.js";
 
 const PATH = "/v1/exports/focus";
@@ -33,8 +34,9 @@ export function exportPage() {
     try {
       const { blob, name, sums, through } = await readExport(address());
       download(blob, name);
-      totals.replaceChildren(...sums.map(totalItem));
-      return `Written: ${name}. ${through ? `All that was accepted up to ${through} is in it.` : UNPROVEN}`;
+      totals.replaceChildren(...(sums.length ? sums.map(totalItem) : [el("li", NO_ROW)]));
+      const proven = through && `All that was accepted up to ${zonedMoment(through)} is in it.`;
+      return `Written: ${name}. ${proven || UNPROVEN}`;
     } finally {
       setText(state, "");
     }
@@ -48,8 +50,8 @@ export function exportPage() {
     el(
       "p",
       { className: "soft" },
-      "Its rows add up to what was spent on the same days of UTC. To bring yours up to date, replace the whole ",
-      "billing period.",
+      "Its rows add up to what was spent on the same days of UTC: of the month that runs, those that are ",
+      "over. To bring yours up to date, replace the whole billing period.",
     ),
     actForm({
       name: "Export in FOCUS",
@@ -68,6 +70,7 @@ export function exportPage() {
   return { element, refresh: async () => null, timeless: true };
 }
 
+const NO_ROW = "It has no row: nothing is booked on these days.";
 const UNPROVEN = "Nobody can say yet up to when it is complete.";
 
 // A file that breaks off is none: then reading it fails. Raises Refused, and TypeError.

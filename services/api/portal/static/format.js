@@ -43,6 +43,13 @@ export function money(amount, currency) {
   return moneyFormat(currency, digits).format(formatDecimal(value));
 }
 
+// What one thing costs: three digits, where two places would hide a third of it.
+export function unitMoney(amount, currency) {
+  const size = abs(parseDecimal(amount));
+  if (size === 0n || size >= ONE) return money(amount, currency);
+  return moneyFormat(currency, { maximumSignificantDigits: 3 }).format(amount);
+}
+
 // Of a column, aligned at the decimal point: as many places for all as the largest needs.
 export function moneyColumn(amounts, currency) {
   const largest = amounts.map(parseDecimal).reduce((most, each) => (abs(each) > most ? abs(each) : most), 0n);

@@ -26,7 +26,8 @@ const PARTS = {
   without_run: "of it without a run",
 };
 
-export function versionsTable({ versions, declared }) {
+// `shared`: what is said once, above them (`sharedLack`).
+export function versionsTable({ versions, declared }, shared) {
   const heads = versions.map(({ version, kind }) => [
     `${version || "(none)"}${kind ? `, ${kind}` : ""}`,
     "figure",
@@ -38,7 +39,7 @@ export function versionsTable({ versions, declared }) {
       versions.map((version) => el("td", { className: "figure" }, cellOf(version))),
     );
   const figures = Object.entries(LABELS).map(([name, label]) =>
-    row(label, (version) => cell(version, name, currencyOf(version, declared))),
+    row(label, (version) => cell(version, name, currencyOf(version, declared), shared)),
   );
   const counts = Object.entries(COUNTS).map(([name, label]) =>
     row(label, (version) => (version.entered ? "as entered" : version[name])),
@@ -50,6 +51,15 @@ export function versionsTable({ versions, declared }) {
     [["Figure"], ...heads],
     el("tbody", figures, counts, costs, row("cost, what it lacks", lacks)),
   );
+}
+
+// In the API's own words: what half of the figures of every version lack.
+export function sharedLack(versions) {
+  const measured = versions.filter(({ entered }) => !entered);
+  const lacking = ({ figures }, each) => figures.filter(({ missing }) => missing.includes(each)).length;
+  const said = measured.flatMap(({ figures }) => figures.flatMap(({ missing }) => missing));
+  const widely = (each) => measured.every((version) => lacking(version, each) * 2 >= version.figures.length);
+  return [...new Set(said)].filter(widely);
 }
 
 // Two currencies are never added: each has a line.
@@ -72,16 +82,17 @@ function currencyOf({ version, costs }, declared) {
   return declared.find((each) => each.version === version)?.baseline?.currency ?? null;
 }
 
-function cell({ figures, top_runs: top }, name, currency) {
+function cell({ figures, top_runs: top }, name, currency, shared) {
   const figure = figures.find((each) => each.name === name);
   if (!figure) return "—";
   const { value, missing, lower_bound: atLeast, without_top: without } = figure;
-  if (value === null) return el("small", missing.join("; ") || "not known");
+  const own = missing.filter((each) => !shared.includes(each));
+  if (value === null) return el("small", own.join("; ") || "not known");
   const say = writerOf(name, currency);
   const small = [
     intervalOf(figure, say),
     without !== null && without !== value ? `${say(without)} without the ${top} dearest runs` : "",
-    missing.join("; "),
+    own.join("; "),
   ].filter(Boolean);
   return [
     atLeast ? "at least " : "",

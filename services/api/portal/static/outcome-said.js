@@ -14,7 +14,7 @@ export function settingsWords({ settings, outcome, outcome_names: names }) {
   } = settings;
   const counts =
     outcome === null
-      ? `Outcomes are named ${names.join(", ")}: say which of them count, no figure of outcomes is said before.`
+      ? `Outcomes are named ${names.join(", ")}: say which of them count; before, no figure is.`
       : `Outcomes named ${outcome || "(none)"} count, as they stand ${days} days after their run.`;
   const said = [
     silence

@@ -8,7 +8,7 @@ import { field, textInput } from "./forms.js";
 import { link } from "./links.js";
 import { lookup } from "./lookup.js";
 import { differencePart } from "./outcome-differences.js";
-import { versionsTable } from "./outcome-figures.js";
+import { sharedLack, versionsTable } from "./outcome-figures.js";
 import { outcomeForms } from "./outcome-forms.js";
 import { actsPart, settingsWords } from "./outcome-said.js";
 import { badge, logInToChange, scrolls, table, trail } from "./pieces.js";
@@ -71,8 +71,10 @@ const versionLine = ({ version, kind, runs, first_day: first, last_day: last }) 
     version || "(none)",
     " ",
     kind ? badge(kind, "") : null,
-    el("small", first ? ` ${count(runs)} runs from ${first} to ${last}` : " no runs: as it was entered"),
+    el("small", first ? ` ${count(runs)} runs ${daysOf(first, last)}` : " no runs: as it was entered"),
   );
+
+const daysOf = (first, last) => (first === last ? `on ${first}` : `from ${first} to ${last}`);
 
 function workflowPage(query) {
   const workflow = query.get("workflow");
@@ -149,13 +151,16 @@ function questionForm(query) {
 function drawComparison(answer) {
   const { versions, first_day: first, until, mature_until: mature, team, pending } = answer;
   const of = team === null ? "" : ` of ${team}`;
-  const days = `Runs${of} of ${first} until before ${until}, days of UTC; those of ${mature} and later are too young`;
+  const days = `Runs${of} of ${first} until before ${until}, days of UTC`;
+  const lack = sharedLack(versions);
   return [
     pending && el("p", { className: "bad" }, "Something changed, and its days are being added up again."),
-    el("p", { className: "soft" }, `${days} to be judged.`),
+    el("p", { className: "soft" }, `${days}; those of ${mature} and later are too young to be judged.`),
     ...settingsWords(answer),
+    lack.length > 0 &&
+      el("p", { className: "fine" }, `What is not known below lacks, as a rule: ${lack.join("; ")}.`),
     versions.length
-      ? scrolls("Versions side by side", versionsTable(answer))
+      ? scrolls("Versions side by side", versionsTable(answer, lack))
       : el("p", { className: "empty" }, "No version has anything to show."),
     el("p", { className: "fine" }, INTERVALS),
     ...answer.differences.map((difference) => differencePart(difference)),
@@ -163,5 +168,5 @@ function drawComparison(answer) {
 }
 
 const INTERVALS =
-  "In brackets: the interval of 95 %, of days that were drawn again. What was entered by hand has none: nobody " +
-  "knows how sure it is.";
+  "In brackets: the interval of 95 %, of days that were drawn again. What was entered by hand has none: " +
+  "nobody knows how sure it is.";

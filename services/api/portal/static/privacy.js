@@ -34,7 +34,7 @@ const draw = ({ region, never, kept, retention, people, erasures }) => [
     never.map((each) => el("li", each)),
   ),
   el("h2", "Stored"),
-  scrolls("Stored", table(KEPT, el("tbody", kept.map(keptRow)))),
+  el("div", { className: "kept" }, scrolls("Stored", table(KEPT, el("tbody", kept.map(keptRow))))),
   el("h2", "People who have a pseudonym"),
   el(
     "p",
@@ -49,8 +49,8 @@ const keptRow = ({ what, how_long: long, personal, topics, tables }) =>
   el(
     "tr",
     el("td", what),
-    el("td", long),
-    el("td", personal || "—"),
+    el("td", { "data-label": "for how long" }, long),
+    el("td", { "data-label": "about people" }, personal || "—"),
     el("td", { className: "wide" }, [...topics, ...tables].join(", ")),
   );
 

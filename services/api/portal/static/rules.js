@@ -36,6 +36,7 @@ export function rulesPage() {
 const makeRule = ({ id }) =>
   el(
     "li",
+    { className: "request" },
     el("span", { className: "badge", "data-part": "state" }),
     " ",
     el("a", { className: "name", "data-part": "name", href: link("rule", { id }) }),

@@ -39,7 +39,7 @@ export function statementPage(query) {
 
   function show(statement) {
     content.replaceChildren(...draw(statement));
-    const until = statement.is_over ? "" : " so far: the month is not over";
+    const until = statement.is_over ? "" : " · so far: the month is not over";
     setText(fine, `${statement.first_day} until before ${statement.until}, ${statement.tz}${until}`);
   }
 

@@ -47,7 +47,7 @@ const termsRow = ({
       ` ${tenant}`,
       el("small", { className: "line" }, `${source}, ${zonedMoment(at)}`),
     ),
-    el("td", currency),
+    el("td", currency || "USD, as nothing else is agreed"),
     el("td", zone),
     el("td", { className: "wide" }, contracts.join(", ") || "—"),
     el("td", { className: "nowrap" }, from ? zonedMoment(from) : "the beginning"),

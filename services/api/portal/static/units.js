@@ -3,7 +3,7 @@
 import { get, session } from "./api.js";
 import { el, setText } from "./dom.js";
 import { explorerChoices } from "./explorer-choices.js";
-import { count, money, moneyColumn, percent } from "./format.js";
+import { count, money, moneyColumn, percent, unitMoney } from "./format.js";
 import { filterParameters, filtersOf, link, valueLabel } from "./links.js";
 import { dayIn } from "./months.js";
 import { scrolls, table } from "./pieces.js";
@@ -102,7 +102,7 @@ function unitsTable({ rows, first_day: from, until }, by, asked) {
       rows.filter((each) => each.currency === currency).map(({ cost }) => cost),
       currency,
     );
-    const amount = (text) => (text === null ? "—" : [atLeast(row), money(text, currency)]);
+    const amount = (text) => (text === null ? "—" : [atLeast(row), unitMoney(text, currency)]);
     const saved = row.cache_return === null ? "—" : money(row.cache_return, currency);
     const cells = [
       count(row.requests),
