@@ -223,3 +223,31 @@ async def test_what_a_route_has_as_csv_is_offered_as_csv(
             await page.locator(".tools").get_by_role("button", name="CSV").first.click()
         first = (await (await started.value).path()).read_text("utf-8").splitlines()[0]
         assert column in first, (place, first)
+
+
+async def test_what_no_route_has_as_csv_is_written_as_it_is_shown_and_never_as_a_formula(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    await publish(book, *PRICES)
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/catalog")
+    async with page.expect_download() as started:
+        await page.locator(".catalog .tools").get_by_role("button", name="CSV").click()
+    download = await started.value
+    lines = (await download.path()).read_text("utf-8").split("\r\n")
+    assert (download.suggested_filename, lines[0]) == ("catalog.csv", "Model,Prices now")
+    assert lines[1].startswith("openai/gpt-4o,")
+    await page.evaluate(
+        """async (texts) => {
+            const {shownCsv} = await import("/portal/shown-csv.js");
+            const table = document.createElement("table");
+            for (const text of texts) table.insertRow().insertCell().append(text);
+            const holder = document.createElement("div");
+            holder.append(table);
+            window.written = shownCsv(holder);
+        }""",
+        ['=1+"a",b', "-$1.50", "-12 %", "-cmd"],
+    )
+    written = await page.evaluate("window.written")
+    assert written.split("\r\n") == ['"\'=1+""a"",b"', "-$1.50", "-12 %", "'-cmd", ""]

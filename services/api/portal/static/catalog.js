@@ -42,7 +42,7 @@ export function catalogPage(query) {
     search,
     ...list.nodes,
     note,
-    tableTools(question, { csv: false }),
+    tableTools(question, { name: "catalog", shown: () => element }),
   );
   let typing = 0;
 

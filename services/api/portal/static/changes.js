@@ -8,6 +8,7 @@ import { lookup } from "./lookup.js";
 
 import { changesTable, tenantOf, whoseChoice, whoseOf } from "./prices.js";
 import { RARE_BEATS } from "./refresh.js";
+import { tableTools } from "./tools.js";
 
 const SHOWN = 500;
 const MONTH_MS = 30 * 86_400_000;
@@ -49,6 +50,10 @@ export function changesPage(query) {
       el("span", { className: "fine" }, HINT),
     ),
     content.element,
+    tableTools(() => ({ path: "/v1/catalog/changes", parameters }), {
+      name: "price-changes",
+      shown: () => content.element,
+    }),
   );
   return { element, refresh: content.refresh, timeless: true };
 }

@@ -9,6 +9,7 @@ import { link } from "./links.js";
 import { listPage } from "./paging.js";
 import { badge, logInToChange, pressOnce, trail } from "./pieces.js";
 import { SLOW_BEATS, cardRefresher, everyNth } from "./refresh.js";
+import { tableTools } from "./tools.js";
 
 const NONE = "None: incidents are shown here and in the API, and nobody is told.";
 const DELIVERY_STATES = { pending: "warn", failed: "over" };
@@ -33,6 +34,7 @@ export function channelsPage() {
 
   const tell = (text) => setText(outcome, text);
   const refresh = cardRefresher([channels], { ask: () => get("/v1/channels"), show });
+  channels.append(tableTools(() => ({ path: "/v1/channels" }), { name: "channels" }));
 
   async function added({ name, secret }) {
     tell(secret ? `Added: ${name}. It signs with ${secret}, which is not shown again.` : `Added: ${name}.`);

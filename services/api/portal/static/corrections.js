@@ -9,18 +9,21 @@ import { listPage } from "./paging.js";
 import { badge } from "./pieces.js";
 import { SLOW_BEATS } from "./refresh.js";
 import { JOB_STATES } from "./rerate.js";
+import { tableTools } from "./tools.js";
 
+const JOBS = { path: "/v1/rerates", parameters: { limit: 20 } };
 const COLUMNS = [["Asked for"], ["Event"], ["What and why"], ["By", "wide"]];
 const STATES = { waiting: "warn", superseded: "warn", refused: "over", unknown: "over" };
 
 export function correctionsPage() {
   const jobs = lookup({
-    ask: () => get("/v1/rerates", { limit: 20 }),
+    ask: () => get(JOBS.path, JOBS.parameters),
     draw: ({ rerates }) => [
       el("h2", "Re-rates: booked events priced anew"),
       rerates.length
         ? el("ul", { className: "rows" }, rerates.map(job))
         : el("p", { className: "fine" }, "Nothing was priced anew."),
+      tableTools(() => JOBS, { name: "rerates" }),
       el("h2", "Events that somebody amended or voided"),
     ],
     beats: SLOW_BEATS,

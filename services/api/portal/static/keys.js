@@ -7,6 +7,7 @@ import { el, part, setText, updateChildren } from "./dom.js";
 import { ago, momentToMinute } from "./format.js";
 import { badge, logInToChange, pressOnce } from "./pieces.js";
 import { SLOW_BEATS, cardRefresher, everyNth } from "./refresh.js";
+import { tableTools } from "./tools.js";
 
 const STATES = { revoked: "over", expired: "warn" };
 const OFFERED = 200;
@@ -42,6 +43,7 @@ export function keysPage() {
 
   const ask = () => get("/v1/keys", { limit: OFFERED });
   const refreshCard = cardRefresher([keys], { ask, show });
+  keys.append(tableTools(() => ({ path: "/v1/keys", parameters: { limit: OFFERED } }), { name: "keys" }));
   const form = el("section", { className: "card" }, el("h2", "Make a key"), keyForm(made));
   const assistant = el(
     "section",

@@ -8,6 +8,7 @@ import { badge, table, trail, zonedMoment } from "./pieces.js";
 import { byUnit, scopeWords } from "./price-words.js";
 import { catalogLink, describePrice, modelLink, tenantOf, whoseChoice } from "./prices.js";
 import { RARE_BEATS } from "./refresh.js";
+import { tableTools } from "./tools.js";
 
 export function modelPage(query) {
   const [provider, sku] = [query.get("provider") ?? "", query.get("sku") ?? ""];
@@ -33,6 +34,10 @@ export function modelPage(query) {
     trail(catalogLink(query), "Model"),
     el("div", { className: "controls" }, el("h1", `${provider}/${sku}`), whoseChoice("model", query)),
     content.element,
+    tableTools(() => ({ path: "/v1/catalog/model", parameters: { provider, sku } }), {
+      name: "prices",
+      shown: () => content.element,
+    }),
   );
   return { element, refresh: content.refresh, timeless: true };
 }

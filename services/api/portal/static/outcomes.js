@@ -45,7 +45,7 @@ function listPage() {
     content.element,
     mayGovern() &&
       el("form", { className: "controls", on: { submit } }, name, el("button", "Say what it is")),
-    tableTools(() => ({ path: "/v1/workflows" }), { csv: false }),
+    tableTools(() => ({ path: "/v1/workflows" }), { name: "workflows", shown: () => content.element }),
   );
   return { element, refresh: content.refresh, timeless: true };
 }
@@ -105,7 +105,7 @@ function workflowPage(query) {
     el("h1", workflow),
     questionForm(query),
     content.element,
-    tableTools(() => ({ path: PATH, parameters }), { csv: false }),
+    tableTools(() => ({ path: PATH, parameters }), { name: "workflow" }),
   );
   const saying = el(
     "section",

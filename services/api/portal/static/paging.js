@@ -55,9 +55,8 @@ export function pagedTable({ columns, question, rowsOf, label, show }) {
   return { nodes: [table(columns, body), more], refresh, restart };
 }
 
-// A page that is a list, newest first. `none`: what it says when it is empty; `csv`: whether the API has it
-// so.
-export function listPage({ heading, words, columns, question, rowsOf, none, csv = true }) {
+// A page that is a list, newest first. `none`: what it says when it is empty.
+export function listPage({ heading, words, columns, question, rowsOf, none }) {
   const note = el("p", { className: "fine" });
 
   function show(_, rows) {
@@ -72,7 +71,7 @@ export function listPage({ heading, words, columns, question, rowsOf, none, csv 
     words,
     ...list.nodes,
     note,
-    tableTools(question, { csv }),
+    tableTools(question),
   );
   return { element, refresh: list.refresh };
 }

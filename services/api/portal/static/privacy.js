@@ -7,13 +7,20 @@ import { count } from "./format.js";
 import { lookup } from "./lookup.js";
 import { logInToChange, scrolls, table, zonedMoment } from "./pieces.js";
 import { RARE_BEATS } from "./refresh.js";
+import { tableTools } from "./tools.js";
 
 const KEPT = [["What"], ["For how long"], ["About people"], ["Where", "wide"]];
 
 export function privacyPage() {
   const content = lookup({ ask: () => get("/v1/privacy"), draw, beats: RARE_BEATS });
   const read = async () => content.show(await get("/v1/privacy"));
-  const kept = el("section", { className: "card whole-words" }, el("h1", "Privacy"), content.element);
+  const kept = el(
+    "section",
+    { className: "card whole-words" },
+    el("h1", "Privacy"),
+    content.element,
+    tableTools(() => ({ path: "/v1/privacy" }), { name: "privacy", shown: () => content.element }),
+  );
   const form = mayChange()
     ? erasureForm(read)
     : el("p", { className: "fine" }, logInToChange("To forget somebody"));

@@ -8,6 +8,7 @@ import { dimensionLabel, link } from "./links.js";
 import { lookup } from "./lookup.js";
 import { badge, statusBadge, table, trail, zonedMoment } from "./pieces.js";
 import { RARE_BEATS } from "./refresh.js";
+import { tableTools } from "./tools.js";
 
 export function receiptPage(query) {
   const [source, id] = [query.get("source") ?? "", query.get("id") ?? ""];
@@ -28,6 +29,10 @@ export function receiptPage(query) {
     el("h1", id),
     el("p", { className: "soft" }, `sent by ${source}`),
     content.element,
+    tableTools(() => ({ path: "/v1/events", parameters: { source, id } }), {
+      name: "receipt",
+      shown: () => content.element,
+    }),
   );
   return { element, refresh: content.refresh, timeless: true };
 }

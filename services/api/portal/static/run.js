@@ -41,7 +41,11 @@ export function runPage(query) {
     el("form", { className: "controls", on: { submit } }, name, el("button", "Show")),
     content?.element ??
       el("p", { className: "empty" }, "Name a run: its model, database, tools and people on one receipt."),
-    run && tableTools(() => ({ path: "/v1/runs", parameters: { run } }), { csv: false }),
+    run &&
+      tableTools(() => ({ path: "/v1/runs", parameters: { run } }), {
+        name: "run",
+        shown: () => content.element,
+      }),
   );
   return { element, refresh: content?.refresh ?? (async () => null), timeless: true };
 }

@@ -6,12 +6,16 @@ import { link } from "./links.js";
 import { lookup } from "./lookup.js";
 import { badge, scrolls, table, zonedMoment } from "./pieces.js";
 import { RARE_BEATS } from "./refresh.js";
+import { tableTools } from "./tools.js";
+
+const PATH = "/v1/catalog/terms";
+const ASKED = { history: true };
 
 const COLUMNS = [["Agreed"], ["Currency"], ["Time zone"], ["Contracts", "wide"], ["From"]];
 
 export function termsPage() {
   const content = lookup({
-    ask: () => get("/v1/catalog/terms", { history: true }),
+    ask: () => get(PATH, ASKED),
     draw: ({ terms }) =>
       terms.length
         ? [scrolls("Terms", table(COLUMNS, el("tbody", terms.map(termsRow))))]
@@ -24,6 +28,7 @@ export function termsPage() {
     el("h1", "Terms"),
     el("p", { className: "soft" }, "Terms change by a price file that is approved, as prices do."),
     content.element,
+    tableTools(() => ({ path: PATH, parameters: ASKED }), { name: "terms", shown: () => content.element }),
     el("p", { className: "fine" }, el("a", { href: link("inbox") }, "Propose a price file")),
   );
   return { element, refresh: content.refresh, timeless: true };

@@ -2,6 +2,7 @@
 
 import { Refused, headersOf, withParameters } from "./api.js";
 import { el, setText } from "./dom.js";
+import { shownCsv } from "./shown-csv.js";
 
 const SAID_MS = 1500;
 
@@ -33,25 +34,26 @@ async function copied(text) {
   return done;
 }
 
-// `question()`: {path, parameters} of what a table shows, as it is asked now. `csv`: whether the API has it
-// so.
-export function tableTools(question, { csv = true, name = "spendmeter" } = {}) {
+// `question()`: {path, parameters} of what a table shows, as it is asked now. `shown()`: an element whose
+// tables are written as they stand, where the API has no CSV of it.
+export function tableTools(question, { shown = null, name = "spendmeter" } = {}) {
   const address = () => withParameters(question().path, question().parameters);
   const curl = copyButton("Copy as curl", () => curlOf(address()));
-  const file = el("button", { className: "quiet", type: "button", on: { click: save } }, "CSV");
+  const button = el("button", { className: "quiet", type: "button", on: { click: save } }, "CSV");
   const trouble = el("span", { className: "bad", role: "alert" });
 
   async function save() {
-    file.disabled = true;
+    button.disabled = true;
     trouble.replaceChildren();
     try {
-      download(await readCsv(address()), `${name}.csv`);
+      const file = shown ? new Blob([shownCsv(shown())], { type: "text/csv" }) : await readCsv(address());
+      download(file, `${name}.csv`);
     } catch (error) {
       trouble.replaceChildren(`${error.message}.`);
     }
-    file.disabled = false;
+    button.disabled = false;
   }
-  return el("p", { className: "tools" }, csv && file, curl, trouble);
+  return el("p", { className: "tools" }, button, curl, trouble);
 }
 
 async function readCsv(address) {

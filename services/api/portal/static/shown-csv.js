@@ -1,0 +1,19 @@
+// Tables as they are shown, as CSV: of what the API has no CSV of its own.
+
+// What begins so a spreadsheet would run, unless it is a figure.
+const RUN = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
+const FIGURE = /^-?[^\d\s=+@-]?\d[\d,]*(\.\d+)?( ?%)?$/;
+
+// RFC 4180; between two tables of `element` an empty line.
+export const shownCsv = (element) =>
+  [...element.querySelectorAll("table")].map((each) => linesOf(each)).join("\r\n");
+
+const linesOf = (table) =>
+  [...table.rows].map((row) => `${[...row.cells].map(cellOf).join(",")}\r\n`).join("");
+
+function cellOf(cell) {
+  const texts = [...cell.childNodes].map(({ textContent }) => textContent.trim());
+  const text = texts.filter(Boolean).join(" ").replace(/\s+/g, " ");
+  const still = RUN.test(text) && !FIGURE.test(text) ? `'${text}` : text;
+  return /[",]/.test(still) ? `"${still.replaceAll('"', '""')}"` : still;
+}
