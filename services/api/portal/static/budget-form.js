@@ -22,6 +22,7 @@ export function budgetForm(done) {
   const dimension = select("dimension", Object.fromEntries(scoped));
   const value = el("input", { name: "value", placeholder: "search" });
   const tell = el("input", { name: "tell", value: "80, 100" });
+  const hard = el("input", { type: "checkbox" });
   const button = el("button", { className: "primary" }, "Set it");
   const refusal = el("p", { className: "bad", role: "alert" });
   const told = el("p", { className: "fine", role: "status" });
@@ -42,6 +43,7 @@ export function budgetForm(done) {
         .split(",")
         .map((each) => each.trim())
         .filter(Boolean),
+      hard: hard.checked ? {} : null,
     });
     clear();
     told.replaceChildren(`Set: ${budget.name}.`);
@@ -50,6 +52,7 @@ export function budgetForm(done) {
 
   function clear() {
     for (const each of [name, amount, value]) each.value = "";
+    hard.checked = false;
     button.disabled = false;
   }
 
@@ -62,6 +65,7 @@ export function budgetForm(done) {
     field("Of what", dimension),
     field("which is", value),
     field("Told at, in %", tell),
+    el("label", hard, " It stops: what agents reserve beyond it is refused"),
     button,
     refusal,
     told,

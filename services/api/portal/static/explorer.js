@@ -5,7 +5,7 @@ import { changeOf, otherCurrencies, ownRows, ownTotal } from "./change.js";
 import { el, setText } from "./dom.js";
 import { explorerChoices } from "./explorer-choices.js";
 import { ROWS_MORE, ROWS_SHOWN, spendTable } from "./explorer-rows.js";
-import { money, momentToMinute } from "./format.js";
+import { formatDecimal, momentToMinute, money, parseDecimal, shortCount } from "./format.js";
 import { filterParameters, filtersOf, link } from "./links.js";
 import { LARGEST } from "./palette.js";
 import { rangeName, rangeOf, spanBefore, spanOf, spanParameters } from "./ranges.js";
@@ -25,6 +25,7 @@ export function explorerPage(first) {
   const choices = explorerChoices(() => query);
   const views = savedViews(() => questionOf(query, choices.chosen()));
   const chart = spendChart();
+  const used = el("p", { className: "soft used" });
   const rows = spendTable();
   const empty = el("p", { className: "empty", hidden: true });
   const more = el("button", { className: "quiet", hidden: true, on: { click: toggleAll } });
@@ -38,6 +39,7 @@ export function explorerPage(first) {
     views.element,
     empty,
     chart.element,
+    used,
     rows.element,
     more,
     tools,
@@ -97,6 +99,7 @@ export function explorerPage(first) {
       `Nothing was spent here: no event of ${rangeName(of, spend.tz).toLowerCase()} passes the filter.`,
     );
     rows.show(found, own);
+    setText(used, usedWords(spend.totals));
     tools.hidden = !own.length;
     more.hidden = !rows.toggleLabel(own);
     setText(more, rows.toggleLabel(own));
@@ -113,7 +116,7 @@ export function explorerPage(first) {
   function clear() {
     for (const each of [rows.element, empty, more, tools]) each.hidden = true;
     chart.clear();
-    for (const each of [total, change, fine]) setText(each, "");
+    for (const each of [total, change, used, fine]) setText(each, "");
     total.removeAttribute("href");
   }
 
@@ -127,6 +130,17 @@ export function explorerPage(first) {
 
   choices.show();
   return { element: card, refresh, accept };
+}
+
+// What was used of each unit, of which most was used first: quantities, whatever they cost.
+function usedWords(totals) {
+  const sums = new Map();
+  for (const { usage = {} } of totals)
+    for (const [unit, quantity] of Object.entries(usage))
+      sums.set(unit, (sums.get(unit) ?? 0n) + parseDecimal(quantity));
+  const units = [...sums].sort(([, one], [, other]) => (one < other ? 1 : one > other ? -1 : 0));
+  const words = units.map(([unit, sum]) => `${shortCount(formatDecimal(sum))} ${unit.replaceAll("_", " ")}`);
+  return words.length ? `Used: ${words.join(" · ")}` : "";
 }
 
 function describeAnswer({ asked, spend, span, charted }) {

@@ -86,6 +86,10 @@ export const symbol = (currency) =>
 
 export const count = (value) => numberFormat({ maximumFractionDigits: 0 }).format(value);
 
+// As much of a unit as a person reads: 244M. The table and its CSV have all digits.
+export const shortCount = (value) =>
+  numberFormat({ notation: "compact", maximumSignificantDigits: 3 }).format(value);
+
 export const eventsOf = (number) => `${count(number)} event${number === 1 ? "" : "s"}`;
 
 export const percent = (share, digits = 1) =>

@@ -79,6 +79,7 @@ function bookedReceipt(receipt, look) {
       "p",
       { className: "chips" },
       Object.entries(dimensions).map(dimensionChip),
+      runChip(receipt.event),
       servedChips(receipt.event),
     ),
     ...entries.flatMap((entry) => entryTable(entry, receipt.catalog, entries.length > 1)),
@@ -125,6 +126,10 @@ function dimensionChip([name, value]) {
   const href = link("explore", { range: "today", by: name, filters: { [name]: [value] } });
   return el("a", { href }, `${dimensionLabel(name)}: ${value}`);
 }
+
+// All that its run cost, over all cost classes.
+const runChip = ({ data: { labels: { run = "" } = {} } }) =>
+  run && el("a", { href: link("run", { run }) }, `run: ${run}`);
 
 const COLUMNS = [
   ["Unit"],

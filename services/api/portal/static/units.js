@@ -3,7 +3,7 @@
 import { get, session } from "./api.js";
 import { el, setText } from "./dom.js";
 import { explorerChoices } from "./explorer-choices.js";
-import { count, money, moneyColumn, percent, unitMoney } from "./format.js";
+import { count, money, moneyColumn, percent, shortCount, unitMoney } from "./format.js";
 import { filterParameters, filtersOf, link, valueLabel } from "./links.js";
 import { dayIn } from "./months.js";
 import { scrolls, table } from "./pieces.js";
@@ -84,6 +84,7 @@ export function unitsPage(first) {
 
 const HEADS = [
   "Requests",
+  "Tokens",
   "Cost",
   "A request",
   "1,000 tokens",
@@ -106,6 +107,7 @@ function unitsTable({ rows, first_day: from, until }, by, asked) {
     const saved = row.cache_return === null ? "—" : money(row.cache_return, currency);
     const cells = [
       count(row.requests),
+      shortCount(row.tokens),
       [atLeast(row), say(row.cost)],
       amount(row.cost_per_request),
       amount(row.cost_per_1k_tokens),
