@@ -33,6 +33,8 @@ TEAM = "team-007"
 """Whose filter is looked at; users put their own team in its place."""
 AS_WELL = ("range=30d", f"range=30d&filter.team={TEAM}")
 """What a page that asks of a range is looked at with, too."""
+STREAM = "/v1/spend/live"
+"""No question: it goes on for as long as somebody looks."""
 _PLACES = """async () => {
     const {PLACES} = await import('/portal/places.js');
     const tabs = PLACES.flatMap(({path, tabs = {}}) => Object.keys(tabs).length ? Object.keys(tabs) : [path]);
@@ -115,7 +117,7 @@ async def _look_at(page: Page, url: str) -> list[tuple[float, str]]:
 
     def note(asked: Request) -> None:
         parts = urlsplit(asked.url)
-        if asked.method == "GET" and parts.path.startswith("/v1/"):
+        if asked.method == "GET" and parts.path.startswith("/v1/") and parts.path != STREAM:
             whole = parts.path + (f"?{parts.query}" if parts.query else "")
             calls.append((round(time.monotonic() - began_s, 3), whole))
 

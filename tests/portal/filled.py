@@ -41,6 +41,7 @@ PAGES = {
     "models": "models",
     "estimate": "estimate?candidates=openai%2Fgpt-4o&calls_per_day=9000&input_tokens=1000&output_tokens=200",
     "decisions": "decisions",
+    "agents": "agents",
     "outcomes": "outcomes",
     "workflow": "outcomes?workflow=refund",
     "units": "units?by=sku",

@@ -14,7 +14,8 @@ const MONTH = new URLSearchParams({ range: "month" });
 
 export function monthCard() {
   const month = tile("This month so far", "month");
-  return { tile: month, refresh: cardRefresher([month], { ask, show: (answer) => show(month, answer) }) };
+  const refresh = cardRefresher([month], { ask, show: (answer) => show(month, answer) });
+  return { tile: month, refresh, tell: (live) => showTotals(month, live) };
 }
 
 async function ask() {
@@ -38,7 +39,7 @@ function show(month, { spend, earlier, plan }) {
   const now = ownTotal(spend);
   const { currency } = spend;
   const changed = changeOf(now, ownTotal(earlier), currency, { more: "on the same days last month" });
-  setText(part(month, "figure"), [money(now, currency), ...otherCurrencies(spend)].join(" + "));
+  showTotals(month, spend);
   part(month, "note").dataset.state = changed.state;
   setText(part(month, "note"), changed.text);
   setText(
@@ -47,6 +48,11 @@ function show(month, { spend, earlier, plan }) {
   );
   month.href = plan ? link("budget", { id: plan.id }) : link("explore", { range: "month", by: "team" });
   month.dataset.state = plan && now > parseDecimal(plan.amount) ? "over" : "";
+}
+
+function showTotals(month, spend) {
+  const own = money(ownTotal(spend), spend.currency);
+  setText(part(month, "figure"), [own, ...otherCurrencies(spend)].join(" + "));
 }
 
 function againstPlan(now, { amount, forecast, period_end: end }, currency) {

@@ -12,7 +12,8 @@ const WEEK = 7;
 
 export function todayCard() {
   const today = tile("Today", "today");
-  return { tile: today, refresh: cardRefresher([today], { ask, show: (answer) => show(today, answer) }) };
+  const refresh = cardRefresher([today], { ask, show: (answer) => show(today, answer) });
+  return { tile: today, refresh, tell: (live) => showTotals(today, live) };
 }
 
 async function ask() {
@@ -34,12 +35,16 @@ function show(today, { spend, before }) {
   const than = { more: `on last ${weekday} by this time` };
   const changed = changeOf(ownTotal(spend), ownTotal(before), spend.currency, than);
   today.href = link("explore", { range: "today", by: "team" });
+  part(today, "note").dataset.state = changed.state;
+  setText(part(today, "note"), changed.text);
+  showTotals(today, spend);
+}
+
+function showTotals(today, spend) {
   setText(
     part(today, "figure"),
     [money(ownTotal(spend), spend.currency), ...otherCurrencies(spend)].join(" + "),
   );
-  part(today, "note").dataset.state = changed.state;
-  setText(part(today, "note"), changed.text);
   const events = spend.totals.reduce((total, row) => total + row.events, 0);
   setText(part(today, "fine"), `${count(events)} events · ${spend.currency}, ${spend.tz}`);
 }

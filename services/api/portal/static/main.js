@@ -27,6 +27,7 @@ const pages = {
   budget: async () => (await import("./budget.js")).budgetPage,
   incidents: async () => (await import("./incidents.js")).incidentsPage,
   incident: async () => (await import("./incident.js")).incidentPage,
+  agents: async () => (await import("./agents.js")).agentsPage,
   outcomes: async () => (await import("./outcomes.js")).outcomesPage,
   models: async () => (await import("./models.js")).modelsPage,
   estimate: async () => (await import("./estimate.js")).estimatePage,

@@ -10,6 +10,7 @@ import { spendCard } from "./card-spend.js";
 import { todayCard } from "./card-today.js";
 import { unbookedCard } from "./card-unbooked.js";
 import { el } from "./dom.js";
+import { liveTotals } from "./live.js";
 import { SLOW_BEATS, everyNth } from "./refresh.js";
 
 export function overviewPage(asked) {
@@ -37,6 +38,13 @@ export function overviewPage(asked) {
     el("div", { className: "halves" }, incidents.card, rates.card),
   );
   let due = everyNth(SLOW_BEATS);
+  const openLive = liveTotals(() => element.isConnected && !document.hidden, tell);
+
+  // All that was booked by now: a card that asked before is overtaken.
+  function tell({ spans, currency, tz }) {
+    today.tell({ totals: spans.today.totals, currency, tz });
+    month.tell({ totals: spans.month_to_date.totals, currency, tz });
+  }
 
   function accept(changed) {
     query = changed;
@@ -46,6 +54,7 @@ export function overviewPage(asked) {
 
   // Each card shows its own answer or its own trouble; only when none was answered is it the page's.
   async function refresh() {
+    openLive();
     const slow = due() ? [month, budgets, incidents, unbooked, movers] : [];
     const results = await Promise.all([today, rates, spend, ...slow].map((each) => each.refresh()));
     const errors = results.filter(({ error }) => error);

@@ -26,6 +26,12 @@ export const PLACES = [
     icon: "M12 4 2.5 20h19zM12 10v4M12 17v.5",
     below: ["incident"],
   },
+  {
+    path: "agents",
+    later: true,
+    label: "Coding agents",
+    icon: "M8 8l-4 4 4 4M16 8l4 4-4 4M13.500 6l-3 12",
+  },
   { path: "outcomes", later: true, label: "Outcomes", icon: "M5 12.500l4.500 4.500L19 7.500" },
   {
     path: "models",
