@@ -7,14 +7,13 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.async_api import Browser, Page, expect
 
 from tests.api.book import Book
 from tests.portal.filled import fill
-from tests.portal.page import log_in
+from tests.portal.page import api, log_in
 
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
@@ -27,7 +26,7 @@ PICTURES = os.environ.get("SPENDMETER_PICTURES")
 @pytest.mark.timeout(600)
 async def test_axe_finds_nothing_serious_on_any_page(browser: Browser, address: str, book: Book) -> None:
     admin = await book.key("acme", "read", "admin")
-    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+    async with api(address, admin) as client:
         pages = await fill(book, client)
     context = await browser.new_context(reduced_motion="reduce", bypass_csp=True)
     page = await context.new_page()

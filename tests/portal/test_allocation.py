@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import httpx
 from playwright.async_api import BrowserContext, expect
 
 from tests.api.book import Book
 from tests.api.test_allocations import DATABASE, fill
-from tests.portal.page import log_in
+from tests.portal.page import api, log_in
 
 MONTH = f"{datetime.now(UTC).replace(day=1) - timedelta(days=1):%Y-%m}"
 """The last that is over: 30 of search and 6 of ads name somebody, 12 of a database and 2 of something else nobody."""
@@ -22,7 +21,7 @@ async def test_what_a_cost_centre_bears_is_opened_down_to_its_part_of_each_pool(
     await fill(book, month=MONTH)
     admin = await book.key("acme", "read", "admin")
     plan = {"first_day": f"{MONTH}-01", "pools": [DATABASE], "reason": "agreed"}
-    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+    async with api(address, admin) as client:
         assert (await client.put("/v1/allocation-plans/team", json=plan)).status_code == 200
     page = await context.new_page()
     await log_in(page, address, await book.key("acme", "read"))
@@ -60,7 +59,7 @@ async def test_why_some_of_a_pool_is_nobodys_is_said(
     await fill(book, month=MONTH)
     pool = {**DATABASE, "rule": "fixed", "driver": None, "weights": {"search": 60}}
     admin = await book.key("acme", "read", "admin")
-    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+    async with api(address, admin) as client:
         plan = {"first_day": f"{MONTH}-01", "pools": [pool], "reason": "agreed"}
         assert (await client.put("/v1/allocation-plans/team", json=plan)).status_code == 200
         asked = {"from": f"{MONTH}-01", "to": f"{MONTH}-28"}
@@ -102,7 +101,7 @@ async def test_a_plan_is_tried_before_it_is_set_and_never_over_somebody_elses(
     await page.get_by_role("button", name="Try it").click()
     made = page.get_by_role("region", name="What it would have made")
     await expect(made.locator("tbody tr", has_text="search")).to_contain_text("$9.00")
-    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+    async with api(address, admin) as client:
         assert (await client.get("/v1/allocation-plans/team")).json()["revision"] == 0, "nothing is set"
         await setting.get_by_label("From this day on").fill(f"{MONTH}-01")
         await setting.get_by_label("Why").fill("agreed with the teams")

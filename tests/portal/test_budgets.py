@@ -6,19 +6,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import httpx
 from playwright.async_api import BrowserContext, expect
 
 from tests.api.book import Book
 from tests.api.test_forecasts import forecast
-from tests.portal.page import log_in
+from tests.portal.page import api, log_in
 
 
 async def test_a_budget_is_removed_by_who_may_change_and_by_nobody_else(
     context: BrowserContext, address: str, book: Book
 ) -> None:
     admin = await book.key("acme", "read", "admin")
-    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+    async with api(address, admin) as client:
         for name in ("Search", "Everything"):
             made = await client.post("/v1/budgets", json={"name": name, "amount": "500"})
             assert made.status_code == 201
@@ -50,7 +49,7 @@ async def test_what_was_forecast_below_the_spend_of_now_is_no_forecast(
     context: BrowserContext, address: str, book: Book
 ) -> None:
     admin = await book.key("acme", "read", "admin")
-    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+    async with api(address, admin) as client:
         early = (await client.post("/v1/budgets", json={"name": "Early", "amount": "500"})).json()
         armed = (await client.post("/v1/budgets", json={"name": "Armed", "amount": "500"})).json()
     unknown = {"p10": None, "p50": None, "p90": None, "armed": False, "why": "too early"}
@@ -71,7 +70,7 @@ async def test_a_budget_is_changed_and_shows_what_lies_above_and_below_it(
 ) -> None:
     admin = await book.key("acme", "read", "admin")
     await book.spend("acme", datetime.now(UTC).isoformat(), "30", team="search")
-    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+    async with api(address, admin) as client:
         made = {}
         for name, scope in (
             ("All", {}),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from threading import Thread
 
-import httpx
 import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser, expect
@@ -16,6 +15,7 @@ from spendmeter.platform.trusted_issuers import TrustedIssuer
 from tests.api.book import Book
 from tests.api.issuer import Issuer
 from tests.api.test_log_in import role
+from tests.portal.page import api
 
 ISSUER = "Log in with your issuer"
 
@@ -37,7 +37,7 @@ def pinned(app: FastAPI, issuer: Issuer) -> None:
 
 
 async def test_where_nobody_has_an_issuer_there_is_the_key_alone(browser: Browser, address: str) -> None:
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with api(address) as client:
         assert (await client.get("/v1/session/ways")).json() == {"issuer": False}
     page = await (await browser.new_context()).new_page()
     await page.goto(address)

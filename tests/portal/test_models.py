@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-import httpx
 from playwright.async_api import BrowserContext, expect
 
 from tests.api.book import Book
 from tests.api.test_models_compare import pool, used
 from tests.api.used_models import UsedModels
-from tests.portal.page import log_in
+from tests.portal.page import api, log_in
 
 __all__ = ["pool", "used"]
 
@@ -83,7 +82,7 @@ async def test_a_decision_is_written_down_shows_what_it_is_to_save_and_is_withdr
     await form.get_by_role("button", name="Write it down").click()
     item = page.locator(".decisions li", has_text="support on n")
     await expect(item).to_contain_text("openai/m → openai/n")
-    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {govern}"}) as client:
+    async with api(address, govern) as client:
         [decision] = (await client.get("/v1/models/decisions")).json()["decisions"]
     assert decision["filter"] == {"team": "support"}
     await expect(item).to_contain_text(f"of {decision['forecast']['calls']} calls")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-import httpx
 from playwright.async_api import BrowserContext, expect
 
 from tests.api.book import Book
 from tests.api.test_events import ID, LINES, PRICES, SOURCE, event, publish
 from tests.api.test_governing import INCIDENT
 from tests.portal.filled import fill
-from tests.portal.page import log_in
+from tests.portal.page import api, log_in
 
 ERASED = "SELECT count(*) FROM erasures WHERE tenant = 'acme'"
 
@@ -69,7 +68,7 @@ async def test_a_request_for_more_of_a_budget_is_approved_with_a_reason(
 ) -> None:
     admin = await book.key("acme", "read", "admin")
     asker = await book.key("acme", "reserve")
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with api(address) as client:
         heads = {"Authorization": f"Bearer {admin}"}
         budget = (
             await client.post(
@@ -97,7 +96,7 @@ async def test_an_incident_says_where_its_money_is_and_why(
     context: BrowserContext, address: str, book: Book
 ) -> None:
     admin = await book.key("acme", "read", "admin")
-    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+    async with api(address, admin) as client:
         await fill(book, client)
     page = await context.new_page()
     await log_in(page, address, admin)
@@ -144,7 +143,7 @@ async def test_an_assistant_has_a_key_that_reads_and_is_shown_once(
     command = page.get_by_label("Command")
     await expect(command).to_contain_text(f"claude mcp add --transport http spendmeter {address}/mcp")
     secret = (await command.inner_text()).rpartition("Bearer ")[2].rstrip('"')
-    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {secret}"}) as client:
+    async with api(address, secret) as client:
         assert (await client.get("/v1/session")).json()["scopes"] == ["read"]
         assert (await client.post("/v1/budgets", json={"name": "x", "amount": "1"})).status_code == 403
     await expect(page.locator(".keys-card li", has_text="assistant")).to_contain_text("may read")
@@ -208,7 +207,7 @@ async def test_what_a_route_has_as_csv_is_offered_as_csv(
     context: BrowserContext, address: str, book: Book
 ) -> None:
     admin = await book.key("acme", "read", "admin")
-    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {admin}"}) as client:
+    async with api(address, admin) as client:
         await fill(book, client)
     page = await context.new_page()
     await log_in(page, address, admin)
@@ -235,7 +234,7 @@ async def test_what_no_route_has_as_csv_is_written_as_it_is_shown_and_never_as_a
     async with page.expect_download() as started:
         await page.locator(".catalog .tools").get_by_role("button", name="CSV").click()
     download = await started.value
-    lines = (await download.path()).read_text("utf-8").split("\r\n")
+    lines = (await download.path()).read_bytes().decode().split("\r\n")
     assert (download.suggested_filename, lines[0]) == ("catalog.csv", "Model,Prices now")
     assert lines[1].startswith("openai/gpt-4o,")
     await page.evaluate(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import httpx
 from playwright.async_api import BrowserContext, expect
 
 from tests.api.book import Book
-from tests.portal.page import log_in
+from tests.portal.page import api, log_in
 
 
 async def test_a_question_is_saved_opened_by_somebody_else_and_removed(
@@ -24,7 +23,7 @@ async def test_a_question_is_saved_opened_by_somebody_else_and_removed(
     await views.get_by_label("Name").fill("Search by model")
     await views.get_by_role("button", name="Save").click()
     await expect(views.get_by_role("status")).to_have_text("Saved for everybody: Search by model.")
-    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {finops}"}) as client:
+    async with api(address, finops) as client:
         [view] = (await client.get("/v1/views")).json()["views"]
         assert view["question"] == "range=month_to_date&group_by=sku%2Cteam&filter.team=search"
         assert (await client.get(view["href"])).json()["totals"][0]["amount"] == "8"

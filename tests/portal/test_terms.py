@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import httpx
 from playwright.async_api import BrowserContext, expect
 
 from tests.api.book import Book
 from tests.api.test_terms import EUROS
-from tests.portal.page import log_in
+from tests.portal.page import api, log_in
 from tests.portal.test_catalog import operator
 
 
@@ -31,7 +30,7 @@ async def test_a_change_of_currency_asks_for_each_budget_before_it_is_approved(
     theirs = {"Authorization": f"Bearer {await book.key('newco', 'admin')}"}
     operators = {"Authorization": f"Bearer {await book.key('', 'admin')}"}
     page = await operator(context, address, book)
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with api(address) as client:
         for name in ("Everything", "Old things"):
             asked = {"name": name, "amount": "1000"}
             assert (await client.post("/v1/budgets", json=asked, headers=theirs)).status_code == 201
