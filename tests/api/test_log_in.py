@@ -22,7 +22,7 @@ from spendmeter.platform.settings import Settings
 from spendmeter.platform.trusted_issuers import TrustedIssuer
 from tests.api.book import Book
 from tests.api.issuer import Issuer
-from tests.api.teams import MADE_FOR_TEAMS
+from tests.api.teams import MADE_FOR_TEAMS, OURS, THEIRS, work
 from tests.api.test_auth import bearer
 
 BEGIN = "/v1/session/log-in?tenant=acme"
@@ -200,6 +200,31 @@ async def test_who_sees_one_team_is_let_into_no_route_that_is_not_made_for_them(
     assert {(method, path) for method, path, _ in let_in} == MADE_FOR_TEAMS
     one = await browser.get("/v1/incidents", headers=headers)
     assert "one team alone" in one.json()["detail"]
+
+
+async def test_an_assistant_of_who_sees_one_team_is_told_of_that_team_alone(
+    browser: httpx.AsyncClient, api: FastAPI, book: Book, issuer: Issuer
+) -> None:
+    await role(book, api, issuer, "viewer", team=OURS)
+    await work(book, OURS)
+    await work(book, THEIRS, times=3)
+    headers = bearer(issuer.token()) | {"Accept": "application/json, text/event-stream"}
+    day = {"from": "2026-11-23", "to": "2026-11-24"}
+
+    async def told(tool: str, **arguments: str) -> tuple[bool, str]:
+        asked = {"name": tool, "arguments": arguments}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": asked}
+        answer = await browser.post("/mcp", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        result = answer.json()["result"]
+        return result["isError"], result["content"][0]["text"]
+
+    for tool, asked in (("spend", day | {"group_by": "team"}), ("what_changed", day | {"group_by": "team"})):
+        refused, text = await told(tool, **asked)
+        assert (refused, OURS in text, THEIRS in text) == (False, True, False), text
+    for tool, asked in (("incidents", {}), ("run", {"run": "r"})):
+        refused, text = await told(tool, **asked)
+        assert (refused, "one team alone" in text) == (True, True), text
 
 
 class _Ids(dict[str, str]):

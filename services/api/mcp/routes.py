@@ -21,7 +21,7 @@ from mcp_types import (
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from services.api.access.auth import Reader, same_origin
+from services.api.access.auth import TeamReader, same_origin
 from services.api.http.problems import HttpRefusal, forbidden
 from services.api.mcp.shown import TooLong, shown
 from services.api.mcp.tools import SAID, TOOLS, BadQuestion, question_of, schema_of
@@ -37,9 +37,9 @@ router = APIRouter()
 
 
 @router.post("/mcp", include_in_schema=False)
-async def ask_by_mcp(request: Request, caller: Reader) -> Response:
+async def ask_by_mcp(request: Request, caller: TeamReader) -> Response:
     """Answer one message of the protocol. A session of the portal is no way in: a page that somebody visits
-    could use it."""
+    could use it. Who sees one team alone is let in: each tool's route knows what it shows them."""
     if not request.headers.get("authorization", "").lower().startswith("bearer "):
         raise HttpRefusal(401, "Unauthorized", "send Authorization: Bearer sm_...")
     if "origin" in request.headers and not same_origin(request):
