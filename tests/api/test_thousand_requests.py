@@ -24,9 +24,10 @@ from services.api.app import create_app
 from services.api.database import shares, transactions
 from services.api.database.transactions import Database, prepare
 from spendmeter.platform.postgres import create_pool
-from spendmeter.platform.roles import role_url
+from spendmeter.platform.roles import TEAM_READER, role_url
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
+from tests.api.teams import NINE, OURS, THEIRS, a_viewer_of_one_team
 from tests.api.test_isolation_of_routes import (
     BODIES,
     MARK,
@@ -37,6 +38,7 @@ from tests.api.test_isolation_of_routes import (
     seen,
     still,
 )
+from tests.api.test_team_viewers import QUESTIONS
 from tests.databases import SECRET
 
 REQUESTS = 1_000
@@ -97,8 +99,18 @@ async def few(
 
 
 @pytest.fixture
-def crowded(few: asyncpg.Pool[asyncpg.Record]) -> FastAPI:
-    return create_app(Settings(), WatchedDatabase(few), BookProgress(), lambda: "")
+async def few_of_teams(database_url: str) -> AsyncIterator[asyncpg.Pool[asyncpg.Record]]:
+    """As many for all who see one team."""
+    pool = await create_pool(
+        role_url(database_url, TEAM_READER, SECRET), size_max=CONNECTIONS, service="test", init=prepare
+    )
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+def crowded(few: asyncpg.Pool[asyncpg.Record], few_of_teams: asyncpg.Pool[asyncpg.Record]) -> FastAPI:
+    return create_app(Settings(), WatchedDatabase(few, few_of_teams), BookProgress(), lambda: "")
 
 
 @pytest.fixture
@@ -135,14 +147,67 @@ async def test_a_thousand_requests_at_once_show_and_change_nothing_of_others(
     assert became["acme 404"] > REQUESTS / 20, became
     assert not [each for each in became if each.endswith(" 500")], became
 
-    connections = [await few.acquire() for _ in range(CONNECTIONS)]
-    for connection in connections:
-        assert not connection.is_in_transaction()
-        assert await connection.fetchval("SELECT count(*) FROM rollups_minute") == 0, "it is nobody's"
-        await few.release(connection)
+    await nobodys(few)
     client.headers.update(globex.headers)
     after = await seen(client, theirs)
     assert {path for path in before if still(before[path]) != still(after[path])} == set()
+
+
+async def test_a_thousand_requests_of_one_teams_viewer_with_anothers_show_none_a_row_of_the_other(
+    crowded: FastAPI,
+    client: httpx.AsyncClient,
+    book: Book,
+    few: asyncpg.Pool[asyncpg.Record],
+    few_of_teams: asyncpg.Pool[asyncpg.Record],
+) -> None:
+    """In one tenant, beside somebody who sees all of it and whose answers are kept for a while: each asks every
+    route by the tenant's ids, and what is open to them. The last places of an amount tell of whom it is a sum."""
+    ours, theirs, both = ".000251251", ".000530531", ".000781782"
+    # First, for who may do what is read at the first question, and again five seconds later.
+    cookies = [await a_viewer_of_one_team(crowded, book, "globex", team) for team in (OURS, THEIRS)]
+    tenants = paths_of(crowded, await one_of_everything(client, book))
+    ids = ids_in(await seen(client, tenants))
+    everybody = {"Authorization": client.headers.pop("Authorization")}
+    for team, amount in ((OURS, f"41{ours}"), (THEIRS, f"40{theirs}")):
+        await book.spend("globex", NINE, amount, cost_class="model", team=team, key_id=f"k-{team}")
+    chance = random.Random(17)
+    asked = questions_of(tenants, chance)
+    for cache in ("no-cache", "max-age=1"):
+        asked += 6 * [Question("get", path, {}, None, cache) for path in QUESTIONS]
+    chance.shuffle(asked)
+    others = frozenset({"globex-team", "acme", both, *ids})
+    askers = [
+        Asker(name=team, headers={"Cookie": cookie}, questions=asked, hidden=others | hidden)
+        for team, cookie, hidden in zip((OURS, THEIRS), cookies, ({theirs, MARK}, {ours, OURS}), strict=True)
+    ]
+    alone = [await answered(client, each) for each in askers]
+    assert both in (await client.get(QUESTIONS[0], headers=everybody)).text
+    reads = [each for each in asked if each.method == "get"]
+    all_of_it = Asker(name="all", headers=everybody, questions=reads, hidden=frozenset({"acme"}))
+    became = await asked_at_once(client, [*askers, all_of_it], chance)
+    for team in (OURS, THEIRS):
+        assert min(became[f"{team} {how}"] for how in ("200", "403", "given up")) > REQUESTS / 100, became
+    assert became["all 200"] > REQUESTS / 50, became
+    assert not [each for each in became if each.endswith(" 500")], became
+    await nobodys(few)
+    await nobodys(few_of_teams)
+    assert [await answered(client, each) for each in askers] == alone
+
+
+async def answered(client: httpx.AsyncClient, asker: Asker) -> dict[str, str]:
+    """What they are told to what is open to them, without what moves by itself."""
+    answers = {path: await client.get(path, headers=asker.headers) for path in QUESTIONS}
+    assert {each.status_code for each in answers.values()} == {200}
+    return {path: still(each.text) for path, each in answers.items()}
+
+
+async def nobodys(few: asyncpg.Pool[asyncpg.Record]) -> None:
+    """No connection of the pool is in a transaction, or anybody's."""
+    connections = [await few.acquire() for _ in range(CONNECTIONS)]
+    for connection in connections:
+        assert not connection.is_in_transaction()
+        assert await connection.fetchval("SELECT count(*) FROM rollups_minute") == 0
+        await few.release(connection)
 
 
 def questions_of(theirs: Sequence[tuple[str, str]], chance: random.Random) -> list[Question]:
