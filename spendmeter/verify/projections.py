@@ -1,4 +1,5 @@
-"""I5 of the projections: every cell, run and its days, outcome, month and hour is the sum of its entries.
+"""I5 of the projections: every cell, run and its days, outcome, month and hour is the sum of its entries, and
+every sum of these by model that of them.
 
 Postgres adds up what lines and events say, beside the walk; nothing is asked of who folded them.
 """
@@ -28,6 +29,7 @@ _RUN_DAY = (
 ).split()
 _USER = "events effective of_which_provisional".split()
 _CALLS = ["calls"]
+_MODEL_DAY = "events quantity list effective".split()
 _CONTRACTS = Path(__file__).parents[1] / "contracts"
 _CODING_AGENTS = list(tomllib.loads((_CONTRACTS / "coding_agents.toml").read_text("utf-8")))
 _REGISTRY = tomllib.loads((_CONTRACTS / "units.toml").read_text("utf-8"))
@@ -79,11 +81,23 @@ async def check_projections(connection: Any, report: Report) -> None:
         _find(row, ["events"], f"month of {row['tenant']}: {who} in {row['month']:%Y-%m}", report)
     asked = "quality_hours", _CONTEXT_UNITS, _CONTEXT_MARKS
     async for row in connection.cursor(SQL["quality_faults"], *asked, prefetch=ROWS_AT_ONCE):
-        how = f"{row['call_status']!r}, over {row['over_context']} tokens, bucket {row['latency']}"
-        named = f"{row['tenant']} {row['hour']:%Y-%m-%dT%HZ} series {row['series_id'].hex()}: {how}"
+        named = f"{row['tenant']} {row['hour']:%Y-%m-%dT%HZ} series {row['series_id'].hex()}: {_how(row)}"
         _find(row, _CALLS, f"calls of {named}", report)
     async for row in connection.cursor(SQL["run_day_faults"], "run_days", prefetch=ROWS_AT_ONCE):
         _find(row, _RUN_DAY, f"day {row['day']} of {_of_run(row, 'team')}", report)
+    async for row in connection.cursor(SQL["model_day_faults"], prefetch=ROWS_AT_ONCE):
+        what = f"{row['unit'] or 'its events'} ({row['status']}) at {row['price'] or 'no price'}"
+        _find(row, _MODEL_DAY, f"{_of_model(row)} {row['currency']}: {what}", report)
+    async for row in connection.cursor(SQL["model_call_faults"], prefetch=ROWS_AT_ONCE):
+        _find(row, _CALLS, f"calls of {_of_model(row)}: {_how(row)}", report)
+
+
+def _how(row: Any) -> str:
+    return f"{row['call_status']!r}, over {row['over_context']} tokens, bucket {row['latency']}"
+
+
+def _of_model(row: Any) -> str:
+    return f"{row['tenant']} {row['day']} model {row['provider']}/{row['sku']}"
 
 
 def _of_run(row: Any, *more: str) -> str:

@@ -31,7 +31,7 @@ FROM (
 -- How many rows are compared.
 SELECT (SELECT count(*) FROM cells), (SELECT count(*) FROM runs), (SELECT count(*) FROM run_outcomes),
     (SELECT count(*) FROM user_months), (SELECT count(*) FROM quality_hours), (SELECT count(*) FROM run_days),
-    (SELECT count(*) FROM agent_people)
+    (SELECT count(*) FROM agent_people), (SELECT count(*) FROM model_days), (SELECT count(*) FROM model_call_days)
 
 -- name: cell_faults
 -- Cells that are not the sum of the lines of their entries, and sums that have no cell; both sides of each. What lines
@@ -240,6 +240,38 @@ WITH {folded}, of_calls AS (
 SELECT tenant, hour, series_id, call_status, over_context, latency, has.figures AS said, should.figures AS should
 FROM should FULL JOIN has USING (tenant, hour, series_id, call_status, over_context, latency)
 WHERE has.figures IS DISTINCT FROM should.figures
+
+-- name: model_day_faults
+-- Sums by model and day that are not those of the cells; both sides of each, of which what came to nothing is nothing.
+WITH should AS (
+    SELECT tenant, day, provider, sku, tier, region, batch, currency, unit, status, entry,
+        ARRAY[sum(events), sum(quantity), sum(list), sum(effective)] AS figures
+    FROM cells JOIN series USING (tenant, series_id) WHERE cost_class = 'model'
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+), has AS (
+    SELECT tenant, day, provider, sku, tier, region, batch, currency, unit, status, entry,
+        ARRAY[events, quantity, list, effective] AS figures
+    FROM model_days
+), compared AS (
+    SELECT tenant, day, provider, sku, currency, unit, status, entry AS price,
+        coalesce(has.figures, '{0,0,0,0}') AS said, coalesce(should.figures, '{0,0,0,0}') AS should
+    FROM should FULL JOIN has USING (tenant, day, provider, sku, tier, region, batch, currency, unit, status, entry)
+)
+SELECT * FROM compared WHERE said <> should
+
+-- name: model_call_faults
+-- The same of how calls of a model went in a day.
+WITH should AS (
+    SELECT tenant, (hour AT TIME ZONE 'UTC')::date AS day, provider, sku, call_status, over_context, latency,
+        sum(calls)::bigint AS figure
+    FROM quality_hours JOIN series USING (tenant, series_id) WHERE cost_class = 'model'
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
+), compared AS (
+    SELECT tenant, day, provider, sku, call_status, over_context, latency, ARRAY[coalesce(has.calls, 0)] AS said,
+        ARRAY[coalesce(should.figure, 0)] AS should
+    FROM should FULL JOIN model_call_days has USING (tenant, day, provider, sku, call_status, over_context, latency)
+)
+SELECT * FROM compared WHERE said <> should
 
 -- name: run_day_faults
 -- The same of what runs, and workflows without one, cost in a day.

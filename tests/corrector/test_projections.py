@@ -23,7 +23,7 @@ from services.corrector.projections.runs import RunFold, RunSum
 from spendmeter.book.entry import BookEntry
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.migrate import MIGRATIONS
-from spendmeter.platform.roles import role_url
+from spendmeter.platform.roles import apply_roles, role_url
 from spendmeter.platform.telemetry import Meters
 from spendmeter.verify.projections import check_projections
 from spendmeter.verify.report import Report
@@ -285,6 +285,33 @@ async def test_days_that_were_folded_when_bills_counted_as_calls_are_named_and_m
         await forth(owner)
     await projector.catch_up()
     await assert_equal_to_the_book(owner, book)
+
+
+async def test_sums_by_model_of_a_book_that_is_folded_already_are_made_by_a_migration_and_go_with_their_rows(
+    owner: asyncpg.Connection, book: BookByHand, projector: Projector
+) -> None:
+    await book_at_random(book, random.Random(75), 60)
+    await owner.execute(
+        "INSERT INTO series (tenant, series_id, cost_class, provider, sku, team, project, feature, workflow, "
+        "workflow_version, agent, environment, key_id) SELECT DISTINCT tenant, series_id, 'model', 'openai', "
+        "left(encode(series_id, 'hex'), 1), '', '', '', '', '', '', '', '' FROM entries"
+    )
+    await projector.catch_up()
+    await assert_equal_to_the_book(owner, book)
+    _, _, forth, back, *_ = read_sql_migration(MIGRATIONS / "0075_model_days.sql")
+    async with owner.transaction():
+        await back(owner)
+        await forth(owner)
+        await apply_roles(owner, SECRET)
+    assert await owner.fetchval("SELECT count(*) FROM model_days") > 0
+    await assert_equal_to_the_book(owner, book)
+    await owner.execute("TRUNCATE cells, quality_hours")
+    assert (
+        await owner.fetchval(
+            "SELECT (SELECT count(*) FROM model_days) + (SELECT count(*) FROM model_call_days)"
+        )
+        == 0
+    )
 
 
 async def test_of_two_that_fold_the_same_one_is_told_and_writes_nothing(

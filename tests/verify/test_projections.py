@@ -79,6 +79,18 @@ async def test_projections_that_are_right_are_clean(book: WrittenBook) -> None:
             "of run 'run-1' of acme team-0 USD: calls is",
         ),
         ("UPDATE agent_people SET events = events + 1", "month of acme: user hmac:00 of team-"),
+        (
+            "UPDATE model_days SET effective = effective + 1 WHERE unit = ''",
+            "USD: its events (priced) at no price: effective is",
+        ),
+        (
+            "DELETE FROM model_days WHERE unit <> ''",
+            "model anthropic/claude-sonnet-4-5 USD: input_tokens (priced) at x",
+        ),
+        (
+            "UPDATE model_call_days SET calls = calls + 1",
+            "model anthropic/claude-sonnet-4-5: '', over 0 tokens",
+        ),
     ],
 )
 async def test_a_row_that_is_not_the_sum_of_its_entries_is_named(

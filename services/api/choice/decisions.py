@@ -21,9 +21,7 @@ from services.api.choice.decision_models import (
     SavingForecast,
 )
 from services.api.choice.realised import Move, credits_of, forecast_of, overlap, realised_of
-from services.api.choice.routes import ROWS_MAX
-from services.api.choice.routes import SQL as SLICES
-from services.api.choice.traffic import call_sums
+from services.api.choice.slices import slice_of
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
@@ -157,11 +155,10 @@ async def _forecast(
 ) -> SavingForecast:
     days = until - EVIDENCE, until
     filters = await _filters(connection, scope, [move.old, move.new], pricing)
-    await connection.execute(SLICES["join_by_hash"])
-    rows = await connection.fetch(SLICES["traffic"], filters, *days, ROWS_MAX)
-    if len(rows) >= ROWS_MAX:
+    asked = await slice_of(connection, filters, days)
+    if (rows := await asked.used("traffic")) is None:
         raise invalid("filter", "lets through more prices and ways of serving than one forecast holds")
-    calls = call_sums(await connection.fetch(SLICES["calls"], filters, *days))
+    calls = await asked.calls()
     return await asyncio.to_thread(forecast_of, move, rows, calls, pricing, days)
 
 
@@ -195,11 +192,10 @@ async def _answer(connection: TenantConnection, tenant: str, row: Any, book: Pri
     rows, calls = [], {}
     if days[0] < days[1]:
         filters = await _filters(connection, row["filter"], [move.old, move.new], pricing)
-        await connection.execute(SLICES["join_by_hash"])
-        rows = await connection.fetch(SLICES["daily"], filters, *days, ROWS_MAX)
-        if len(rows) >= ROWS_MAX:
+        asked = await slice_of(connection, filters, days)
+        if (found := await asked.used("daily")) is None:
             raise invalid("id", "its slice has more prices and ways of serving than one answer holds")
-        calls = call_sums(await connection.fetch(SLICES["calls"], filters, *days))
+        rows, calls = found, await asked.calls()
 
     def work() -> ModelDecision:
         realised = realised_of(move, rows, calls, book=book, tenant=tenant, forecast=forecast, days=days)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -23,7 +22,8 @@ from services.api.choice.comparing import (
 )
 from services.api.choice.estimating import StatedTraffic, estimated
 from services.api.choice.models import ComparedModels, ModelEstimate
-from services.api.choice.traffic import CallSums, added_up, call_sums, traffic_of
+from services.api.choice.slices import ROWS_MAX, slice_of
+from services.api.choice.traffic import CallSums, added_up, traffic_of
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
@@ -34,19 +34,16 @@ from services.api.http.problems import invalid
 from services.api.http.representation import JSON, Negotiated
 from services.api.http.shared_answers import shared_answers_of, wants_fresh
 from services.api.http.spans import SpanParameters, checked_range, in_whole_minutes, span_of
-from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.choice.reprice import Pricing
 from spendmeter.pricing.price_book import PriceBook
 
 DAYS = 30
 DAYS_MAX = 100
-ROWS_MAX = 20_000
 TOP_MAX = 50
 FIGURE_MAX, ATTEMPTS_MAX = 10**9, 100
 PARAMETERS = "from to range tz candidates top growth price_per_error price_per_second".split()
 NO_FILTER: Mapping[str, list[str]] = {}
 
-SQL = load_sql(Path(__file__).with_name("choice.sql"))
 router = APIRouter(tags=["models"], route_class=Negotiated)
 
 _Price = Annotated[str, Query(max_length=32, description="in the currency of each row; 0: not asked for")]
@@ -137,12 +134,11 @@ async def read_slice(
     filters: Mapping[str, list[str]],
 ) -> SliceRows:
     """Raises HttpRefusal (422) for a slice of more ways to be served and priced than one answer holds."""
-    await connection.execute(SQL["join_by_hash"])
-    traffic = await connection.fetch(SQL["traffic"], filters, *days, ROWS_MAX)
-    if len(traffic) >= ROWS_MAX:
+    asked = await slice_of(connection, filters, days)
+    if (traffic := await asked.used("traffic")) is None:
         raise invalid("filter", f"lets through more than {ROWS_MAX:,} prices and ways of serving: narrow it")
-    own = call_sums(await connection.fetch(SQL["calls"], filters, *days))
-    everywhere = call_sums(await connection.fetch(SQL["calls"], NO_FILTER, *days)) if filters else own
+    own = await asked.calls()
+    everywhere = await (await slice_of(connection, NO_FILTER, days)).calls() if filters else own
     return SliceRows(
         tenant=tenant,
         complete=await completeness(request, connection),
@@ -241,8 +237,7 @@ async def estimate_models(
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
         tenant = await read_tenant(connection, caller.tenant)
         days = utc_days(now - timedelta(days=DAYS), now)
-        await connection.execute(SQL["join_by_hash"])
-        calls = call_sums(await connection.fetch(SQL["calls"], NO_FILTER, *days))
+        calls = await (await slice_of(connection, NO_FILTER, days)).calls()
     pricing = Pricing(book=snapshot.book, tenant=caller.tenant, currency=tenant.currency, at=now)
     return ModelEstimate(
         calls_per_day=shape.calls_per_day,

@@ -133,8 +133,8 @@ ON CONFLICT (tenant, month, "user", currency) DO UPDATE SET
 INSERT INTO quality_hours AS q (tenant, hour, series_id, call_status, over_context, latency, calls)
 SELECT tenant, hour, series_id, call_status, over_context, latency, calls
 FROM json_populate_recordset(NULL::quality_hours, $1::json)
-ORDER BY tenant, hour, series_id, call_status, over_context, latency
-ON CONFLICT (tenant, hour, series_id, call_status, over_context, latency) DO UPDATE SET calls = q.calls + excluded.calls
+ORDER BY tenant, series_id, hour, call_status, over_context, latency
+ON CONFLICT (tenant, series_id, hour, call_status, over_context, latency) DO UPDATE SET calls = q.calls + excluded.calls
 
 -- name: add_to_run_days
 -- Amounts are added, times only grow apart; and each run is due, on each day of which something is added.
