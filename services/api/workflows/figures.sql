@@ -104,15 +104,16 @@ FROM (
 ) AS t, achieved a
 
 -- name: dear_runs
--- The dearest runs of the versions $4 of the workflow $1 in [$2, $3) (of the team $5), the $6 dearest of each currency: as
--- far as it is known that none is dearer, for of each day its dearest runs alone are kept.
+-- The dearest runs of the versions $4 of the workflow $1 in [$2, $3) (of the team $5), the $6 dearest of each currency. Of
+-- each day more are kept than that; of one team alone they are told as far as it is known that none of it is dearer.
 WITH sides AS (
     SELECT workflow_version AS version, currency FROM workflow_days
     WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[]) GROUP BY 1, 2
 ), beyond AS MATERIALIZED (
     SELECT version, currency, max(least) AS most FROM (
         SELECT workflow_version AS version, currency, day, min(cost) AS least, count(*) AS kept FROM workflow_dear_runs
-        WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[]) GROUP BY 1, 2, 3
+        WHERE $5::text IS NOT NULL AND workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[])
+        GROUP BY 1, 2, 3
     ) AS of_day
     WHERE kept < (SELECT sum(runs) FROM workflow_days w
         WHERE w.workflow = $1 AND w.workflow_version = of_day.version AND w.day = of_day.day)
@@ -122,7 +123,7 @@ SELECT s.version, s.currency, r.* FROM sides s LEFT JOIN beyond b USING (version
     SELECT run, team, day, calls, cost, ai, human, adjacent FROM workflow_dear_runs d
     WHERE workflow = $1 AND workflow_version = s.version AND d.currency = s.currency AND day >= $2 AND day < $3
         AND ($5::text IS NULL OR team = $5) AND (b.most IS NULL OR cost >= b.most)
-    ORDER BY cost DESC, run LIMIT $6
+    ORDER BY cost DESC LIMIT $6
 ) AS r ORDER BY version, currency, cost DESC, run
 
 -- name: due
