@@ -40,20 +40,20 @@ export function tableTools(question, { shown = null, name = "spendmeter" } = {})
   const address = () => withParameters(question().path, question().parameters);
   const curl = copyButton("Copy as curl", () => curlOf(address()));
   const button = el("button", { className: "quiet", type: "button", on: { click: save } }, "CSV");
-  const trouble = el("span", { className: "bad", role: "alert" });
+  const tools = el("p", { className: "tools" }, button, curl);
 
   async function save() {
     button.disabled = true;
-    trouble.replaceChildren();
+    tools.querySelector(".bad")?.remove();
     try {
       const file = shown ? new Blob([shownCsv(shown())], { type: "text/csv" }) : await readCsv(address());
       download(file, `${name}.csv`);
     } catch (error) {
-      trouble.replaceChildren(`${error.message}.`);
+      tools.append(el("span", { className: "bad", role: "alert" }, `${error.message}.`));
     }
     button.disabled = false;
   }
-  return el("p", { className: "tools" }, button, curl, trouble);
+  return tools;
 }
 
 async function readCsv(address) {
