@@ -87,7 +87,8 @@ def test_parts_are_told_the_largest_first_and_sum_to_the_change() -> None:
     told = explanation(volume="10", cache="6", price="-2", tokens_per_call="0.05")
     # 14.05 in all; of that 0.05 is less than a hundredth.
     assert sentence_of_split(told.details(), "USD") == (
-        "Why it cost 14.05 USD more by then: 10.00 more calls, 6.00 less from the cache, -2.00 lower prices and 0.0500 the rest."
+        "Why it cost 14.05 USD more by then: more calls (10.00), less from the cache (6.00), "
+        "lower prices (-2.00) and the rest (0.0500)."
     )
 
 

@@ -80,9 +80,9 @@ def sentence_of_split(details: Mapping[str, Any], currency: str) -> str:
     largest = sorted(split.items(), key=lambda part: -abs(part[1]))
     told = [(name, amount) for name, amount in largest if abs(amount) >= TOLD_SHARE_MIN * change]
     rest = change - sum(amount for _, amount in told)
-    parts = [f"{places(amount)} {_MORE[name][amount < 0]}" for name, amount in told]
+    parts = [f"{_MORE[name][amount < 0]} ({places(amount)})" for name, amount in told]
     if rest:
-        parts.append(f"{places(rest)} the rest")
+        parts.append(f"the rest ({places(rest)})")
     return f"Why it cost {places(change)} {currency} more by then: {_listed(parts)}."
 
 
