@@ -49,7 +49,7 @@ async def test_a_price_is_found_with_its_history_as_a_chart(
     context: BrowserContext, address: str, book: Book
 ) -> None:
     page = await operator(context, address, book)
-    await page.get_by_role("link", name="Prices").click()
+    await page.get_by_role("link", name="Prices", exact=True).click()
     rows = page.locator(".catalog tbody tr")
     await expect(rows).to_have_count(2)
     await page.get_by_label("Search the catalog").fill("latest")
@@ -91,7 +91,7 @@ async def test_a_new_model_is_priced_from_the_inbox(
     context: BrowserContext, address: str, book: Book
 ) -> None:
     page = await operator(context, address, book)
-    await page.get_by_role("link", name="Prices").click()
+    await page.get_by_role("link", name="Prices", exact=True).click()
     await page.get_by_role("link", name="Inbox").click()
     await expect(page.locator(".inbox")).to_contain_text("Everything that is used has a price")
     await used_without_a_price(book, "gpt-6-mini")
