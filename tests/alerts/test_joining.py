@@ -130,6 +130,17 @@ def test_a_burn_of_a_budget_that_has_its_burst_is_told_with_what_was_told_first(
     assert whole_of(burn, pairs(burn, over), over, NOW) == burst
 
 
+def test_what_was_over_and_is_open_again_is_told_by_none_of_its_parts() -> None:
+    budget = of_budget("budget", 80)
+    parts = [
+        incident("anomaly", {"team": "a"}, parent=budget.id),
+        of_budget("burn", 1440, parent=budget.id),
+    ]
+    again, known = replace(budget, number=2), [replace(budget, state="resolved"), *parts]
+    assert whole_of(again, pairs(again, known), known, NOW) is None
+    assert told_first(again, known, NOW) is None
+
+
 def test_the_whole_names_its_parts_and_is_as_severe_as_the_severest() -> None:
     burst, budget = (
         incident("anomaly", BURST),

@@ -138,6 +138,8 @@ def tells_of(whole: Incident, part: Incident, now: datetime) -> bool:
     whole aside, acknowledged or snoozed, they might not see it."""
     if not are_pair(whole, part) or whole.state == "resolved" or is_snoozed(whole, now):
         return False
+    if whole.parent == part.id:  # it was over and is open again: its own part does not tell of it
+        return False
     return whole.state == "open" or part.severity != "critical"
 
 
