@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from playwright.async_api import BrowserContext, Route, expect
@@ -139,6 +140,30 @@ async def test_an_operator_chooses_a_tenant_and_acknowledges_its_incident(
     await page.get_by_role("button", name="Acknowledge").click()
     await expect(page.locator(".incidents .badge")).to_have_text("acknowledged")
     assert await book.connection.fetchval("SELECT tenant FROM incident_acts") == "globex"
+
+
+async def test_what_is_told_with_an_incident_stands_below_it_and_is_no_second_one(
+    context: BrowserContext,
+    address: str,
+    book: Book,
+) -> None:
+    """A loop in a burst in a budget, and a shift of which only what it was told with is over: two."""
+    from tests.api.test_governing import incident
+
+    whole, burst, loop, shift, gone = (UUID(int=number) for number in range(1, 6))
+    parents = {whole: None, burst: whole, loop: burst, shift: gone}
+    for one, parent in parents.items():
+        await incident(book, "acme", one)
+        await book.connection.execute("UPDATE incidents SET parent = $2 WHERE id = $1", one, parent)
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await expect(page.locator(".alarm [data-part=figure]")).to_have_text("2")
+    shown = page.locator(".incidents .rows > li")
+    await expect(shown).to_have_count(4)
+    await expect(page.locator(".incidents .of-another")).to_have_count(2)
+    links = [await one.locator(".name").get_attribute("href") for one in await shown.all()]
+    order = [UUID((each or "").split("=")[-1]) for each in links]
+    assert order.index(whole) + 1 == order.index(burst) == order.index(loop) - 1
 
 
 async def test_when_the_server_fails_the_page_says_so_and_recovers(

@@ -22,7 +22,7 @@ export function incidentCards() {
   const incidents = card("Incidents", "incidents", rows);
 
   function show({ incidents: list }) {
-    const live = list.filter(({ state }) => state !== "resolved");
+    const live = byThread(list.filter(({ state }) => state !== "resolved"));
     const again = async () => show(await ask());
     updateChildren(
       rows,
@@ -38,6 +38,21 @@ export function incidentCards() {
   }
 
   return { tile: alarm, card: incidents, refresh: cardRefresher([incidents, alarm], { ask, show }) };
+}
+
+// Each, and behind it what is told with it, marked. What something is told with may be over, or be told with it in
+// its turn: nothing is left out for that.
+function byThread(live) {
+  const ids = new Set(live.map(({ id }) => id));
+  const shown = new Map();
+  const show = (one, isPart) => {
+    if (shown.has(one.id)) return;
+    shown.set(one.id, { ...one, isPart });
+    for (const each of live) if (each.parent === one.id) show(each, true);
+  };
+  for (const one of live) if (!ids.has(one.parent)) show(one, false);
+  for (const one of live) show(one, false);
+  return [...shown.values()];
 }
 
 const makeIncident = () =>
@@ -61,6 +76,7 @@ const makeIncident = () =>
   );
 
 function showIncident(item, incident, again) {
+  item.className = incident.isPart ? "of-another" : "";
   item.firstChild.dataset.state = incident.state;
   setText(part(item, "state"), incident.state);
   setText(part(item, "name"), incident.title || incident.rule_name);
@@ -106,13 +122,14 @@ const spendLink = ({ began_at: began, resolved_at: resolved, scope }) =>
   });
 
 function showCount(alarm, live) {
-  const open = live.filter(({ state, told }) => state === "open" && told).length;
+  const whole = live.filter(({ told, isPart }) => told && !isPart);
+  const open = whole.filter(({ state }) => state === "open").length;
   const withheld = live.filter(({ told }) => !told).length;
-  const inHand = `${live.length - withheld} acknowledged${withheld ? `, ${withheld} not told` : ""}`;
+  const inHand = `${whole.length} acknowledged${withheld ? `, ${withheld} not told` : ""}`;
   const rest = live.length ? inHand : "all quiet";
   setText(part(alarm, "figure"), count(open));
   setText(part(alarm, "note"), open ? "open, nobody has acknowledged" : rest);
-  setText(part(alarm, "fine"), live[0] ? live[0].title : "");
+  setText(part(alarm, "fine"), (whole[0] ?? live[0])?.title ?? "");
   alarm.dataset.state = open ? "over" : "";
   alarm.href = link("incidents");
 }
