@@ -143,6 +143,19 @@ async def test_while_days_are_made_again_from_the_book_the_answer_says_so(
         assert (await compare(acme))["pending"] is pending
 
 
+async def test_runs_that_are_too_young_to_be_judged_are_added_up_all_the_time_and_that_is_no_news(
+    acme: httpx.AsyncClient, flows: Flows
+) -> None:
+    await flows.run("old", 20, "0.10")
+    await flows.run("young", 3, "0.10")
+    await flows.follow()
+    due = "INSERT INTO run_days_due (tenant, day, run) VALUES ('acme', $1, $2)"
+    for run, ago, pending in (("young", 3, False), ("old", 2, True), ("another", 20, True)):
+        await flows.pool.execute(due, (NOON - timedelta(days=ago)).date(), run)
+        assert (await compare(acme))["pending"] is pending
+        await flows.pool.execute("DELETE FROM run_days_due")
+
+
 async def test_a_reversal_ten_days_later_changes_what_an_accepted_outcome_costs_and_leaves_a_trail(
     acme: httpx.AsyncClient, flows: Flows
 ) -> None:

@@ -203,7 +203,8 @@ class VersionDifference(BaseModel):
 
 class WorkflowComparison(Complete):
     """Versions of a workflow side by side, of days of UTC. Runs of `mature_until` and later are younger
-    than the survival window and in none of it. pending: sums of some of these days are being made again."""
+    than the survival window and in none of it. pending: sums of days that count are
+    being made again."""
 
     TABLES: ClassVar = ("versions",)
 

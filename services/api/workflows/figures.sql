@@ -127,6 +127,8 @@ SELECT s.version, s.currency, r.* FROM sides s LEFT JOIN beyond b USING (version
 ) AS r ORDER BY version, currency, cost DESC, run
 
 -- name: due
--- Days of [$1, $2) whose moments are to be made again, and whether runs have changed of which it is not known yet.
-SELECT (SELECT count(*) FROM workflow_days_due WHERE day >= $1 AND day < $2) AS days,
-    EXISTS (SELECT FROM run_days_due) AS runs
+-- Whether moments of days in [$1, $2) are to be made again, or will be: of runs that have changed, where these were.
+SELECT EXISTS (SELECT FROM workflow_days_due WHERE day >= $1 AND day < $2)
+    OR EXISTS (
+        SELECT FROM run_days_due d WHERE d.day >= $1 AND d.day < $2
+            OR EXISTS (SELECT FROM run_days r WHERE r.run <> '' AND r.run = d.run AND r.day >= $1 AND r.day < $2))

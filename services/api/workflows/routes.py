@@ -153,7 +153,7 @@ async def _read(connection: TenantConnection, asked: AskedVersions) -> dict[str,
             these = dict(await connection.fetchrow(SQL["dearest"], *place[:3], name, *said))
             if these.pop("are_these"):
                 top[name] = top_sums(these)
-    due = await connection.fetchrow(SQL["due"], asked.start, asked.end)
+    due = await connection.fetchval(SQL["due"], asked.start, asked.mature)  # today's runs always are
     behind = await unfolded(connection, "run_days") > UNFOLDED_MAX
     return {
         "sums": sums,
@@ -161,7 +161,7 @@ async def _read(connection: TenantConnection, asked: AskedVersions) -> dict[str,
         "top": top,
         "seen": {row["version"]: row["first_day"] for row in first},
         "dearest": dearest,
-        "pending": bool(behind or due["days"] or due["runs"]),
+        "pending": behind or due,
     }
 
 

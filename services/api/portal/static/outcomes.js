@@ -154,7 +154,7 @@ function drawComparison(answer) {
   const days = `Runs${of} of ${first} until before ${until}, days of UTC`;
   const lack = sharedLack(versions);
   return [
-    pending && el("p", { className: "bad" }, "Something changed, and its days are being added up again."),
+    pending && el("p", { className: "soft" }, "Something changed, and its days are being added up again."),
     el("p", { className: "soft" }, `${days}; those of ${mature} and later are too young to be judged.`),
     ...settingsWords(answer),
     lack.length > 0 &&
