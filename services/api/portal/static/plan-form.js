@@ -20,8 +20,8 @@ export function planForm(path, done) {
   const note = el("p", { className: "bad", hidden: true }, STALE);
   const last = monthsOn(monthIn(Date.now(), session.tz), -1); // the newest that is over
   const month = monthChoice({ tz: session.tz, chosen: last, change: forget });
-  const trial = el("button", { type: "button", on: { click: press } }, "Try it");
-  const adding = el("button", { type: "button", on: { click: () => add() } }, "Add a pool");
+  const trial = el("button", { type: "button", disabled: true, on: { click: press } }, "Try it");
+  const adding = el("button", { type: "button", disabled: true, on: { click: () => add() } }, "Add a pool");
   const day = textInput({ type: "date", required: true });
   const reason = reasonInput();
   const setting = actForm({
@@ -44,6 +44,7 @@ export function planForm(path, done) {
     if (atWork) return;
     fill(versions[0]?.pools ?? []);
     offered = { revision, text: textOf() };
+    trial.disabled = adding.disabled = false; // what was added before would be gone with the first answer
   }
 
   function changed() {
