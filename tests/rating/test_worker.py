@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
@@ -55,6 +56,7 @@ async def test_random_bytes_an_empty_value_and_a_tombstone_are_rejected_and_the_
     assert [type(answer) for answer in answers] == [RejectedUsage] * 3 + [RatedUsage]
 
 
+@pytest.mark.alone
 async def test_a_publication_is_used_within_two_seconds_and_an_incomplete_one_never(system: System) -> None:
     await system.publish(BOOK, 1)
     async with rating(system.settings) as rater:
