@@ -14,9 +14,9 @@ from tests.benchmarks import portal_browser
 from tests.benchmarks.bench_portal import percentile
 from tests.benchmarks.portal_book import MODELS, SHAPES, calls, priced_models
 from tests.benchmarks.portal_users import own_path
-from tests.portal.conftest import address, book, browser, database, database_url
+from tests.portal.conftest import address, app, book, browser, database, database_url
 
-__all__ = ["address", "book", "browser", "database", "database_url"]
+__all__ = ["address", "app", "book", "browser", "database", "database_url"]
 
 
 def test_a_percentile_is_a_time_that_was_measured() -> None:
