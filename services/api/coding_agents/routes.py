@@ -1,7 +1,7 @@
 """`GET /v1/coding-agents`: what tools of developers cost, by tool and team, and what was merged with them."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -19,7 +19,7 @@ from services.api.http.models import Text
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import Negotiated
-from services.api.http.spans import day_range
+from services.api.http.spans import FirstDay, UntilDay, day_range
 from spendmeter.contracts.coding_agents import CODING_AGENTS, SEATS
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX
 
@@ -36,12 +36,8 @@ router = APIRouter(tags=["coding agents"], route_class=Negotiated)
 async def get_coding_agents(
     request: Request,
     caller: Reader,
-    start: Annotated[
-        date | None, Query(alias="from", description="a day of UTC; default: 30 days before `to`")
-    ] = None,
-    end: Annotated[
-        date | None, Query(alias="to", description="exclusive, a day of UTC; default: tomorrow")
-    ] = None,
+    start: FirstDay = None,
+    end: UntilDay = None,
     tool: Annotated[
         list[Named] | None,
         Query(max_length=NAMES_MAX, description="values of the label `agent`; default: those that are known"),

@@ -247,6 +247,12 @@ def checked_range(
     return start.astimezone(UTC), end.astimezone(UTC)
 
 
+FirstDay = Annotated[
+    date | None, Query(alias="from", description="a day of UTC; default: 30 days before `to`")
+]
+UntilDay = Annotated[date | None, Query(alias="to", description="exclusive, a day of UTC; default: tomorrow")]
+
+
 def day_range(
     start: date | None, end: date | None, today: date, *, days: int, days_max: int
 ) -> tuple[date, date]:

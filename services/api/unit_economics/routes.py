@@ -1,6 +1,6 @@
 """`GET /v1/unit-economics`: what a request and a thousand tokens cost, what caching brings, of any slice."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimen
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import Negotiated
-from services.api.http.spans import RangeName, day_range, named_days
+from services.api.http.spans import FirstDay, RangeName, UntilDay, day_range, named_days
 from services.api.unit_economics.economics import READ, TOKENS, WRITTEN, row_of
 from services.api.unit_economics.models import UnitEconomics, VersionRelease
 from spendmeter.platform.sql import load_sql
@@ -39,12 +39,8 @@ router = APIRouter(tags=["unit economics"], route_class=Negotiated)
 async def get_unit_economics(
     request: Request,
     caller: TeamReader,
-    start: Annotated[
-        date | None, Query(alias="from", description="a day of UTC; default: 30 days before `to`")
-    ] = None,
-    end: Annotated[
-        date | None, Query(alias="to", description="exclusive, a day of UTC; default: tomorrow")
-    ] = None,
+    start: FirstDay = None,
+    end: UntilDay = None,
     range: Annotated[
         RangeName | None,
         Query(description="whole days of UTC by name, instead of from and to; those of today end tomorrow"),

@@ -16,7 +16,7 @@ from services.api.http.models import Text
 from services.api.http.openapi import answers
 from services.api.http.problems import not_found
 from services.api.http.representation import Negotiated
-from services.api.http.spans import day_range
+from services.api.http.spans import UntilDay, day_range
 from services.api.workflows.acts import in_force, versions_of, workflow_of
 from services.api.workflows.comparison import AskedVersions, compared
 from services.api.workflows.figure_models import (
@@ -69,9 +69,7 @@ async def compare_versions(
     start: Annotated[
         date | None, Query(alias="from", description="a day of UTC; default: 90 days ago")
     ] = None,
-    end: Annotated[
-        date | None, Query(alias="to", description="exclusive, a day of UTC; default: tomorrow")
-    ] = None,
+    end: UntilDay = None,
     version: Annotated[
         list[VersionName] | None,
         Query(max_length=VERSIONS_MAX, description="default: those with most runs, and the baseline"),
