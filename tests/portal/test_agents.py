@@ -45,5 +45,5 @@ async def test_the_overview_is_told_totals_as_they_are_booked(
     today = page.locator(".tile.today strong")
     await expect(today).to_have_text("$1.25")
     await page.route("**/v1/spend?*", lambda route: None)
-    await book.spend("acme", datetime.now(UTC).isoformat(), "2.50", team="search")
+    await book.spend("acme", datetime.now(UTC).isoformat(), "2.50", team="search", shard=1)
     await expect(today).to_have_text("$3.75")

@@ -231,6 +231,7 @@ async def test_what_no_route_has_as_csv_is_written_as_it_is_shown_and_never_as_a
     page = await context.new_page()
     await log_in(page, address, await book.key("acme", "read"))
     await page.goto(f"{address}/#/catalog")
+    await expect(page.locator(".catalog tbody")).to_contain_text("openai/gpt-4o")
     async with page.expect_download() as started:
         await page.locator(".catalog .tools").get_by_role("button", name="CSV").click()
     download = await started.value
@@ -241,12 +242,14 @@ async def test_what_no_route_has_as_csv_is_written_as_it_is_shown_and_never_as_a
         """async (texts) => {
             const {shownCsv} = await import("/portal/shown-csv.js");
             const table = document.createElement("table");
-            for (const text of texts) table.insertRow().insertCell().append(text);
             const holder = document.createElement("div");
             holder.append(table);
+            try { shownCsv(holder); } catch (error) { window.refused = error.message; }
+            for (const text of texts) table.insertRow().insertCell().append(text);
             window.written = shownCsv(holder);
         }""",
         ['=1+"a",b', "-$1.50", "-12 %", "-cmd"],
     )
-    written = await page.evaluate("window.written")
+    written, refused = await page.evaluate("[window.written, window.refused]")
+    assert refused == "No row is shown here yet"
     assert written.split("\r\n") == ['"\'=1+""a"",b"', "-$1.50", "-12 %", "'-cmd", ""]

@@ -40,8 +40,8 @@ export function incidentCards() {
   return { tile: alarm, card: incidents, refresh: cardRefresher([incidents, alarm], { ask, show }) };
 }
 
-// Each, and behind it what is told with it, marked. What something is told with may be over, or be told with it in
-// its turn: nothing is left out for that.
+// Each, and behind it what is told with it, marked. What something is told with may be over, or be told with
+// it in its turn: nothing is left out for that.
 function byThread(live) {
   const ids = new Set(live.map(({ id }) => id));
   const shown = new Map();

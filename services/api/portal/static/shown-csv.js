@@ -4,9 +4,13 @@
 const RUN = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
 const FIGURE = /^-?[^\d\s=+@-]?\d[\d,]*(\.\d+)?( ?%)?$/;
 
-// RFC 4180; between two tables of `element` an empty line.
-export const shownCsv = (element) =>
-  [...element.querySelectorAll("table")].map((each) => linesOf(each)).join("\r\n");
+// RFC 4180; between two tables of `element` an empty line. Without a row there is no file: it would say that
+// there is nothing where nothing has come yet.
+export function shownCsv(element) {
+  const tables = [...element.querySelectorAll("table")];
+  if (!tables.some(({ tBodies }) => tBodies[0]?.rows.length)) throw new Error("No row is shown here yet");
+  return tables.map(linesOf).join("\r\n");
+}
 
 const linesOf = (table) =>
   [...table.rows].map((row) => `${[...row.cells].map(cellOf).join(",")}\r\n`).join("");
