@@ -18,6 +18,7 @@ import pytest
 from services.api.changes import prices, routes
 from services.api.changes.models import SpendChanges
 from services.api.changes.uses import PARTS
+from services.api.spend import groups
 from services.ledger.roller import Roller
 from spendmeter.contracts.money import total
 from spendmeter.contracts.series import Series
@@ -257,6 +258,29 @@ async def test_many_combinations_are_told_by_larger_uses_and_contributors_then_h
     assert "add a filter" in await refused(acme, group_by="team", **WEEKS)
     monkeypatch.setattr(routes, "SPLIT_MAX", 0)
     assert "add a filter" in await refused(acme, **WEEKS)
+
+
+async def test_weeks_that_came_at_once_are_told_before_they_are_rolled_up(
+    acme: httpx.AsyncClient, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each minute is a piece of its own then, with a row of each group: 20 rows, where 4 may be read."""
+    for n in range(10):
+        await book.spend("acme", f"2026-11-16T1{n // 2}:{n % 2 * 30:02}Z", f"{n}", team="a", sku="m")
+        await book.spend("acme", f"2026-11-10T1{n // 2}:{n % 2 * 30:02}Z", "2", team="b", sku="m")
+    monkeypatch.setattr(routes, "SPLIT_MAX", 2)
+    # 0 + 1 + ... + 9 = 45; ten times 2 = 20
+    answer = await ask(acme, group_by="team", **WEEKS)
+    assert [(row["before"], row["amount"]) for row in answer["currencies"]] == [("20", "45")]
+    assert [(row["team"], row["change"]) for row in answer["contributors"]] == [("a", "45"), ("b", "-20")]
+    spent = await acme.get("/v1/spend", params={"group_by": "team", "compare": "previous", **WEEKS})
+    with monkeypatch.context() as in_buckets:
+        in_buckets.setattr(groups, "PIECES_MAX", 0)
+        again = await acme.get(
+            "/v1/spend",
+            params={"group_by": "team", "compare": "previous", **WEEKS},
+            headers={"Cache-Control": "no-cache"},
+        )
+    assert again.json()["totals"] == spent.json()["totals"] != []
 
 
 async def test_prices_of_past_days_are_kept_until_something_was_corrected_there(

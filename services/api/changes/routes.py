@@ -189,8 +189,7 @@ async def _read(request: Request, connection: TenantConnection, question: _Chang
         dimensions = (*USE[:1], *SERVED)
         used = await used_by(dimensions, SPLIT_MAX)
     if used is None:
-        reason = "too many models spent then to compare them all, or what came at once is not added up yet"
-        raise invalid("filter", f"{reason}: add a filter, or ask again in some minutes")
+        raise invalid("filter", "too many models spent then to compare them all: add a filter")
     groups, by = await _split(request, connection, question, before, dimensions, used), dimensions
     contributors = groups
     if not {*question.group_by} <= {*dimensions}:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from services.api.spend.pages import GroupTotal, Page
 from services.api.spend.question import SpendQuestion
 from services.api.spend.sums import SQL, BucketSums, in_order, nothing, spent_of
 from spendmeter.book.cover import Piece, cut, in_minutes
-from spendmeter.book.reading import generations
+from spendmeter.book.reading import Coverage, generations
 from spendmeter.contracts.money import EXACT, ZERO, total, totals
 
 PIECES_MAX = 1_000
@@ -34,9 +35,18 @@ PlacedSums = Sequence[tuple[int, PieceSums]]
 async def read_groups(
     connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, most: int | None = None
 ) -> PlacedSums | None:
-    """All that was spent; None = in too many groups, of which `most` may have to be read. `connection` sees
-    one instant."""
-    most = READ_MAX if most is None else most
+    """All that was spent; None = in too many groups. Who has no other way to read them says how many rows may
+    be read, `most`: where pieces of time together have more, Postgres adds these up. `connection` sees one
+    instant."""
+    placed = await _in_pieces(connection, question, closed, READ_MAX if most is None else most)
+    if placed is None and most is not None:
+        return await _in_buckets(connection, question, closed, most)
+    return placed
+
+
+async def _in_pieces(
+    connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, most: int
+) -> PlacedSums | None:
     tenant, grouping = question.spent.tenant, (*question.grouping, most)
     whole = cut(question.spent.pieces(), question.spans)
     if len(whole) > PIECES_MAX or closed.is_wide(tenant, grouping, len(question.edges), question.now):
@@ -48,6 +58,20 @@ async def read_groups(
     if placed is None:
         closed.remember_wide(tenant, grouping, len(question.edges), question.now)
     return placed
+
+
+async def _in_buckets(
+    connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, most: int
+) -> PlacedSums | None:
+    """What came at once, weeks of it, lies in thousands of pieces until it is rolled up. Nothing is kept."""
+    tenant, grouping = question.spent.tenant, (*question.grouping, most, "buckets")
+    if closed.is_wide(tenant, grouping, len(question.edges), question.now):
+        return None
+    read = await _read(connection, question, question.spent, question.spans[:-1], most)
+    if read is None:
+        closed.remember_wide(tenant, grouping, len(question.edges), question.now)
+        return None
+    return [*enumerate(read, 1)]
 
 
 async def _placed(
@@ -63,7 +87,8 @@ async def _placed(
             missing.append(piece)
         else:
             found[piece] = kept
-    read = await _read(connection, question, missing, most)
+    spent, starts = question.spent.only(missing), [piece.start for piece in missing]
+    read = await _read(connection, question, spent, starts, most)
     if read is None:
         return None
     for piece, groups in zip(missing, read, strict=True):
@@ -73,17 +98,18 @@ async def _placed(
 
 
 async def _read(
-    connection: TenantConnection, question: SpendQuestion, pieces: Sequence[Piece], most: int
+    connection: TenantConnection,
+    question: SpendQuestion,
+    spent: Coverage,
+    starts: Sequence[datetime],
+    most: int,
 ) -> list[PieceSums] | None:
-    """Of each of these pieces; None = too many groups."""
-    read: list[dict[GroupKey, GroupSum]] = [{} for _ in pieces]
-    if not pieces:
+    """What is in `spent` from each of the `starts` to the next; None = too many groups."""
+    read: list[dict[GroupKey, GroupSum]] = [{} for _ in starts]
+    if not starts:
         return list(read)
     await connection.execute(SQL["join_by_hash"])
-    parameters = [
-        *question.parameters(question.spent.only(pieces)),
-        [piece.start for piece in pieces],
-    ]
+    parameters = [*question.parameters(spent), list(starts)]
     rows = await connection.fetch(SQL["groups"], *parameters, most + 1)
     if len(rows) > most:
         return None
