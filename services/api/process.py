@@ -1,5 +1,6 @@
 """The process: the API and the portal, and what is done beside them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
@@ -41,6 +42,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
             yield HttpService(
                 app=app,
                 background=(
+                    asyncio.to_thread(app.openapi),  # else the first who asks, and all beside, wait 1.5 s
                     upkeep.keep_looking(),
                     upkeep.keep_pseudonym_keys(),
                     keep_forgetting(database),

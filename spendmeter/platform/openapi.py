@@ -7,6 +7,7 @@ import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI
@@ -79,13 +80,16 @@ def problem_schema(of_each_error: Mapping[str, Any] | None = None) -> dict[str, 
 
 
 def extend_description(app: FastAPI, extend: Callable[[dict[str, Any]], None]) -> None:
-    """Let `extend` put into the description of `app` what FastAPI cannot derive."""
-    derive = app.openapi
+    """Let `extend` put into the description of `app` what FastAPI cannot derive. It is made once, by the
+    thread that asks first: others wait for the whole of it."""
+    derive, making, made = app.openapi, Lock(), dict[str, Any]()
 
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            extend(derive())
-        assert app.openapi_schema is not None
-        return app.openapi_schema
+        with making:
+            if not made:
+                described = derive()
+                extend(described)
+                made.update(described)
+        return made
 
     app.openapi = openapi  # type: ignore[method-assign]
