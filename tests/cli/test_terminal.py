@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from copy import deepcopy
 from io import StringIO
@@ -18,6 +20,7 @@ from cli._http import problem_text
 from cli._rerates import print_job
 from cli._running import fail
 from cli._table import print_table
+from deploy.local.home import CLONE
 from services.api.http.openapi import EXAMPLES
 from spendmeter.contracts.visible import visible
 from tests.cli.fake import Fake, fake_system
@@ -105,3 +108,27 @@ def test_no_command_prints_past_the_one_way_to_a_terminal() -> None:
     assert past == ["cli/_progress.py", "cli/_table.py", "cli/_verify.py", "cli/status.py"], (
         "these four draw with rich, and make visible what they draw; every other command says `say`"
     )
+
+
+ENDLESS_TAIL = """
+import sys
+from cli import app, tail
+async def records(access, topic, last):
+    while True:
+        yield b"{}"
+tail.records = records
+sys.argv = ["spendmeter", "tail"]
+app.main()
+"""
+
+
+def test_a_command_whose_reader_has_enough_ends_and_says_nothing() -> None:
+    pipe = subprocess.PIPE
+    environment = {"PATH": "", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    command = [sys.executable, "-c", ENDLESS_TAIL]
+    with subprocess.Popen(command, cwd=CLONE, env=environment, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"a record that this release cannot read\n"
+        process.stdout.close()
+        assert (process.wait(timeout=60), process.stderr.read()) == (1, b"")
