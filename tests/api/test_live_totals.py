@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from services.api.http.problems import HttpRefusal
 from services.api.live import following
-from services.api.live.following import TENANT_LISTENERS_MAX, LiveTotals
+from services.api.live.following import LISTENERS_MAX, READS_MAX, TENANT_LISTENERS_MAX, LiveTotals
 from services.api.live.models import LiveRow, LiveSpan, LiveSpend
 from services.api.live.streaming import AUTHORISED_S, HEARTBEAT, pieces
 
@@ -191,6 +191,36 @@ async def test_streams_of_a_tenant_are_bounded_and_those_that_end_make_room(book
     live.leave(open_[0])
     live.leave(open_[0])
     live.listen("acme")
+
+
+async def test_five_hundred_tenants_take_turns_with_four_connections_and_one_more_hears_why_not() -> None:
+    at_once, most, read = 0, 0, set[str]()
+
+    async def slowly(tenant: str) -> LiveSpend:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0)
+        at_once -= 1
+        read.add(tenant)
+        return spend("1")
+
+    live = LiveTotals(slowly)
+    tenants = [f"tenant-{number}" for number in range(LISTENERS_MAX)]
+    open_ = [live.listen(tenant) for tenant in tenants]
+    with pytest.raises(HttpRefusal) as refused:
+        live.listen("one-more")
+    assert (refused.value.status, refused.value.detail, refused.value.retry_after_s) == (
+        503,
+        "500 streams of all tenants are open already",
+        5,
+    )
+    await asyncio.gather(*(asyncio.wait_for(each.woken.wait(), 60) for each in open_))
+    assert (read, most) == (set(tenants), READS_MAX)
+    live.leave(open_[0])
+    open_.append(live.listen("one-more"))
+    for each in open_:
+        live.leave(each)
 
 
 @pytest.mark.usefixtures("often")

@@ -2,6 +2,8 @@
 
 A tenant that somebody listens to is read once a second, however many listen; nobody waits for a slow
 listener, and nothing is kept for one: who takes longer is told the newest, and what was between is left out.
+Many tenants take turns with READS_MAX connections: then each is read less often, and questions are answered
+as fast as without.
 """
 
 import asyncio
@@ -20,6 +22,9 @@ SAID_AGAIN_S = 5.0
 """What does not change is said again, for up to when it is complete moves on."""
 TENANT_LISTENERS_MAX = 100
 LISTENERS_MAX = 500
+"""Of all tenants, in one process."""
+READS_MAX = 4
+"""At once, of all tenants; the other connections are for who asks."""
 _AWAY: tuple[type[Exception], ...] = (HttpRefusal, *CONNECTION_ERRORS)
 
 ReadTotals = Callable[[str], Awaitable[LiveSpend]]
@@ -57,6 +62,7 @@ class LiveTotals:
         self._read = read
         self._clock = clock
         self._followed: defaultdict[str, _FollowedTenant] = defaultdict(_FollowedTenant)
+        self._reads = asyncio.Semaphore(READS_MAX)
 
     def listen(self, tenant: str, session: str = "") -> LiveListener:
         """Begin; a browser's session has one stream, so an older one of it ends. Raises HttpRefusal (429,
@@ -121,7 +127,8 @@ class LiveTotals:
         """None = it cannot be read now, which the log says once; who listens sees how old is what was said
         last."""
         try:
-            found = await self._read(tenant)
+            async with self._reads:
+                found = await self._read(tenant)
         except _AWAY as away:
             if not followed.away:
                 log().warning("live totals cannot be read", tenant=tenant, reason=type(away).__name__)
