@@ -26,6 +26,9 @@ HOURS_MAX = 200
 """Between two looks at what is due; each hour is a transaction."""
 LINGER = timedelta(minutes=5)
 """After an hour changes: where late events trickle in it is added up so often, and not with each of them."""
+IMPORT_RESTS = timedelta(seconds=15)
+"""After a past hour changes of which nothing is added up yet: what is usual is to be known before the first
+incident of a new tenant."""
 REST = 1
 """So many times as long as it has worked it lets others work."""
 VALUES_MAX = 200
@@ -34,7 +37,7 @@ SKUS_MAX = 50
 KEPT = timedelta(days=92)
 FILLED = timedelta(days=60)
 """So much of what was there before the table is added up."""
-DAY = timedelta(days=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -53,7 +56,8 @@ class ScopeHours:
         """Hours that are due, the newest first, and where there are none a day from before; how many were."""
         now = now or datetime.now(UTC)
         made = 0
-        for tenant, hour in await self.pool.fetch(SQL["due"], HOURS_MAX, self.linger):
+        past = now - 2 * HOUR
+        for tenant, hour in await self.pool.fetch(SQL["due"], HOURS_MAX, self.linger, IMPORT_RESTS, past):
             began_s = time.monotonic()
             made += await self._make(tenant, hour, now)
             await asyncio.sleep(REST * (time.monotonic() - began_s))

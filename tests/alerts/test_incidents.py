@@ -54,6 +54,9 @@ def test_an_anomalys_title_says_the_news() -> None:
     calm = replace(INCIDENT, peak_per_hour=Decimal("1803.2"), expected_per_hour=Decimal("4.04"))
     assert title(calm) == "agent researcher spends 1,803 USD/h, usually 4"
     assert title(replace(calm, expected_per_hour=Decimal(0))).endswith("1,803 USD/h, usually nothing")
+    early = replace(calm, expected_per_hour=Decimal(0), details={**calm.details, "history_waits": True})
+    assert title(early).endswith("1,803 USD/h, usually not known yet")
+    assert "When it began the weeks before were not added up yet" in WORDING.summary(early)
     assert title(replace(calm, scope={})).startswith("tenant acme spends 1,803 USD/h")
     assert title(replace(calm, scope={"key_id": "k1"})).startswith("key search-bot (k1) spends 1,803")
 

@@ -111,6 +111,22 @@ async def test_weeks_that_are_imported_while_somebody_looks_are_known_within_a_m
     assert (await reader.read(NOW + 22 * MINUTE)).month == 1029
 
 
+async def test_while_an_import_is_not_added_up_what_is_usual_is_not_known_yet(
+    book: Book, pool: asyncpg.Pool
+) -> None:
+    """An hour of three days ago waits; one that is made again, of what came late for it, keeps nobody waiting."""
+    hour = local_hour(NOW, UTC)
+    await book.owner.execute("DELETE FROM scope_hours_missing")
+    await book.owner.execute("DELETE FROM scope_hours_due")
+    await book.owner.execute("INSERT INTO scope_hours_due VALUES ('acme', $1)", hour - 3 * DAY)
+    reader = SeasonReader(pool, "acme", Timeline(), at_once)
+    first = await reader.read(NOW)
+    assert (first.history_days, first.waits) == (0, True)
+    await came_to(book, hour - 3 * DAY, "70")
+    second = await reader.read(NOW + MINUTE)
+    assert (second.history_days, second.waits) == (3, False)
+
+
 async def test_what_a_batch_spends_each_night_is_found_unusual_only_without_its_nights(
     book: Book, pool: asyncpg.Pool
 ) -> None:

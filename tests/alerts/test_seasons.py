@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from services.alerts.bursts.seasons import HOUR, Samples, ScopeSeason, Season
@@ -189,3 +190,17 @@ def test_under_two_weeks_of_history_it_takes_twice_the_money_and_people_read_why
         assert young == [3 if history.days == 3 else None] * told
         says = ["Of this tenant 3 days is known" in each.summary for each in episodes.incidents]
         assert says == [history.days == 3] * told
+
+
+def test_what_begins_while_an_import_is_added_up_says_that_and_not_that_little_is_known() -> None:
+    read = saturdays(history=timedelta(days=3))
+    episodes = Episodes(
+        start=NIGHT + timedelta(days=2),
+        look_every=timedelta(seconds=20),
+        season=lambda now: msgspec.structs.replace(read(now), waits=True),
+    )
+    episodes.pass_time(30, STEADY)
+    episodes.pass_time(1, STEADY | {"triage": {"amount": "4", "team": "support"}})
+    [incident] = episodes.incidents
+    assert (incident.details.get("history_days"), incident.details["history_waits"]) == (None, True)
+    assert "weeks before were not added up yet" in incident.summary

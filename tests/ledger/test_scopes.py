@@ -190,3 +190,22 @@ async def test_an_hour_that_has_just_changed_waits_for_more(
     assert await patient.make(LATER) == 0
     await owner.execute("UPDATE scope_hours_due SET marked_at = now() - interval '5 minutes'")
     assert await patient.make(LATER) == 1
+
+
+async def test_an_hour_of_an_import_is_made_as_soon_as_it_rests_and_then_waits_as_others_do(
+    owner: asyncpg.Connection, ledger: asyncpg.Connection, hours: Hours
+) -> None:
+    """What is usual is known before the first incident; what comes late for it later does not make it each time."""
+    first = await book_all(ledger, await begin(owner), rated(usage_event("e0"), 0))
+    while await hours.roller.roll_up(LATER):
+        pass
+    rested = "UPDATE scope_hours_due SET marked_at = now() - interval '15 seconds'"
+    patient = ScopeHours(pool=hours.scopes.pool, meters=Meters())
+    await owner.execute(rested)
+    assert await patient.make(NOON + timedelta(hours=1)) == 0  # no import: it has just passed
+    assert await patient.make(LATER) == 1
+    await book_all(ledger, first.progress, rated(usage_event("e1"), first.progress.next_origin))
+    while await hours.roller.roll_up(LATER):
+        pass
+    await owner.execute(rested)
+    assert await patient.make(LATER) == 0

@@ -119,7 +119,9 @@ class AnomalyLook:
         incident = anomaly_incident(self.tenant, anomaly, self.currency, figures, self.now)
         if not (anomaly.sure and self._may_page(ours, anomaly.told.amount)):
             incident = by_chance(incident)
-        if self.learned.young_days is not None:
+        if self.learned.waits:
+            incident = replace(incident, details=dict(incident.details) | {"history_waits": True})
+        elif self.learned.young_days is not None:
             known_days = {"history_days": self.learned.young_days}
             incident = replace(incident, details=dict(incident.details) | known_days)
         if explanation is not None:

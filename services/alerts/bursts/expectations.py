@@ -58,6 +58,8 @@ class Learned:
     """By dimension: what its median value does."""
     young_days: int | None = None
     """Since when the tenant is known, where that says nothing of a weekly rhythm yet."""
+    waits: bool = False
+    """More of the tenant's weeks is known to the book, and not added up yet."""
     page_score: Decimal | None = None
     """In high minutes of a scope: what is less comes by chance, of so many scopes; None = nobody knows."""
     always: Decimal | None = None

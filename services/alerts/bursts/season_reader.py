@@ -59,18 +59,18 @@ class SeasonReader:
         if now - self._asked_at < ASKED_AGAIN:
             return False
         self._asked_at = now
-        return abs(await self._month(known.hour) - known.month) > known.month * LATE
+        return known.waits or abs(await self._month(known.hour) - known.month) > known.month * LATE
 
     async def _read(self, hour: datetime) -> Season:
         terms = self.calendar.at(hour)
         three = [Samples(hour + number * HOUR, terms.zone) for number in (-1, 0, 1)]
         hours = sorted({self._hour(each) for samples in three for each in samples.hours if each < hour})
         async with self.turn():
-            since = await self.pool.fetchval(SQL["known_since"], self.tenant)
+            [(since, waits)] = await self.pool.fetch(SQL["known_since"], self.tenant, hour - HOUR)
         if since is not None:
             since = max(since, self.calendar.currency_since(hour))
         if since is None or since > hour:
-            return Season(hour=hour, history_days=0, scopes=[])
+            return Season(hour=hour, history_days=0, waits=waits, scopes=[])
         async with self.turn():
             rows = await self.pool.fetch(SQL["hours"], self.tenant, terms.currency, hours, SCOPES_MAX)
         found = []
@@ -82,7 +82,8 @@ class SeasonReader:
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)  # others have the processor in between
         days = min((hour - since).days, YOUNG_DAYS)
-        return Season(hour=hour, history_days=days, scopes=found, month=await self._month(hour))
+        month = await self._month(hour)
+        return Season(hour=hour, history_days=days, waits=waits, scopes=found, month=month)
 
     async def _month(self, hour: datetime) -> Decimal:
         """What was spent in the four weeks before, as it is added up by now."""

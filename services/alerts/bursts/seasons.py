@@ -50,6 +50,8 @@ class Season(msgspec.Struct, frozen=True, kw_only=True):
     hour: datetime
     history_days: int
     """So many days the tenant is known; past YOUNG_DAYS it does not matter how many."""
+    waits: bool = False
+    """More days are known to the book, and not added up yet."""
     scopes: list[ScopeSeason]
     month: Decimal = ZERO
     """What the tenant spent in the last four weeks."""
@@ -113,7 +115,8 @@ def in_season(
         if known is not None:
             scopes[scope] = _in_season(known, each, now - season.hour, spent[scope], passed)
     young = season.history_days if season.history_days < YOUNG_DAYS else None
-    return replace(learned, scopes=scopes, young_days=young, always=ALWAYS_SHARE * season.month)
+    always = ALWAYS_SHARE * season.month
+    return replace(learned, scopes=scopes, young_days=young, waits=season.waits, always=always)
 
 
 def _in_season(

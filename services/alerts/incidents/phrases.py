@@ -22,7 +22,10 @@ def since(incident: Incident, zone: ZoneInfo) -> str:
 
 
 def little_known(incident: Incident) -> str:
-    """That what is usual is known of a few days only; '' where it is known better, or nobody asked."""
+    """That what is usual is known of a few days only, or not yet; '' where it is known better, or nobody
+    asked."""
+    if incident.details.get("history_waits"):
+        return "When it began the weeks before were not added up yet: what these usually bring was not known."
     days = incident.details.get("history_days")
     if days is None:
         return ""

@@ -99,7 +99,8 @@ def title(incident: Incident) -> str:
     """The news in one line, with rounded amounts."""
     if incident.kind == "budget":
         return _title_of_budget(incident)
-    usual = about(incident.expected_per_hour) if incident.expected_per_hour > 0 else "nothing"
+    nothing = "not known yet" if incident.details.get("history_waits") else "nothing"
+    usual = about(incident.expected_per_hour) if incident.expected_per_hour > 0 else nothing
     peak = f"{about(incident.peak_per_hour)} {incident.currency}/h"
     over = incident.state == "resolved"
     ended = not over and incident.rate_per_hour <= incident.expected_per_hour

@@ -3,8 +3,12 @@
 SELECT pg_try_advisory_xact_lock(hashtext('spendmeter.scope_hours'))
 
 -- name: due
--- Hours whose scopes are to be added up, the newest first: those that were marked so long ago ($2).
-SELECT tenant, bucket FROM scope_hours_due GROUP BY tenant, bucket HAVING min(marked_at) <= now() - $2::interval
+-- Hours whose scopes are to be added up, the newest first: those that were marked so long ago ($2), and of what is
+-- imported, hours that were over by $4 of which nothing is added up, once they rest for $3.
+SELECT tenant, bucket FROM scope_hours_due d GROUP BY tenant, bucket
+HAVING min(marked_at) <= now() - $2::interval
+    OR bucket < $4 AND max(marked_at) <= now() - $3::interval
+        AND NOT EXISTS (SELECT FROM scope_hours s WHERE s.tenant = d.tenant AND s.bucket = d.bucket)
 ORDER BY bucket DESC LIMIT $1
 
 -- name: take
