@@ -26,6 +26,8 @@ export function updateSession(answer) {
   if (chosen) Object.assign(session, { tz: chosen.tz, currency: chosen.currency });
 }
 
+// Whoever is of one team sees its rows alone, and not what is of everybody.
+export const seesAll = () => !session.team;
 export const mayChange = () => session.scopes.includes("admin");
 export const mayGovern = () => mayChange() || session.scopes.includes("govern");
 export const mayRespond = () => mayChange() || session.scopes.includes("respond");

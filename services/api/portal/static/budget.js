@@ -1,6 +1,6 @@
 // One budget: what is left of it, when it will be gone, how good that forecast is, and who asks for more.
 
-import { get, mayGovern, session } from "./api.js";
+import { get, mayGovern, seesAll, session } from "./api.js";
 import { budgetEdit } from "./budget-edit.js";
 import { budgetFamily } from "./budget-family.js";
 import { budgetRequests } from "./budget-requests.js";
@@ -46,13 +46,13 @@ export function budgetPage(query) {
     details,
     facts,
   );
-  const requests = budgetRequests(id);
+  const requests = seesAll() ? budgetRequests(id) : null;
   const family = budgetFamily();
   const editing = el("details");
   const told = el("p", { className: "fine", role: "status" });
   const change = el("section", { className: "card", hidden: !mayGovern() }, editing, told);
   const due = everyNth(SLOW_BEATS);
-  const element = el("div", { className: "stacked" }, card, family.card, change, requests.card);
+  const element = el("div", { className: "stacked" }, card, family.card, change, requests?.card);
   const refreshCard = cardRefresher([card, family.card], { ask: () => ask(id), show });
   let revision = null; // of what the form was made
 
@@ -88,7 +88,7 @@ export function budgetPage(query) {
 
   async function refresh() {
     if (!due()) return null;
-    const [{ answer, error }] = await Promise.all([refreshCard(), requests.refresh()]);
+    const [{ answer, error }] = await Promise.all([refreshCard(), requests?.refresh()]);
     if (error) throw error;
     return answer?.spend ?? null;
   }
@@ -102,7 +102,7 @@ const LEGEND =
 async function ask(id) {
   const [budget, answer, { budgets: all }] = await Promise.all([
     get(`/v1/budgets/${id}`),
-    get(`/v1/budgets/${id}/forecast`),
+    seesAll() ? get(`/v1/budgets/${id}/forecast`) : { forecast: null, accuracy: null },
     get("/v1/budgets"),
   ]);
   const [start, end] = [
@@ -201,7 +201,7 @@ function factsOf(budget, { forecast, accuracy }) {
     share !== null && ["Spent", percent(share)],
     forecast && ["By its end", describeForecast(forecast, budget)],
     forecast && ["Gone", goneBy(forecast)],
-    ["Forecasts so far", describeAccuracy(accuracy)],
+    accuracy && ["Forecasts so far", describeAccuracy(accuracy)],
     hard && ["Reserved", describeHard(hard, currency)],
     allocated && ["Promised below", describeBelow(allocated, currency)],
     ["Told at", `${budget.thresholds_percent.join(" %, ")} %`],

@@ -1,7 +1,7 @@
 // The month so far: against its plan, which is the monthly budget of everything, and what it will have come
 // to.
 
-import { get, session } from "./api.js";
+import { get, seesAll, session } from "./api.js";
 import { tile } from "./cards.js";
 import { changeOf, ownTotal, otherCurrencies } from "./change.js";
 import { part, setText } from "./dom.js";
@@ -28,12 +28,16 @@ async function ask() {
   return { spend, earlier, plan: planOf(budgets, spend.currency) };
 }
 
-// The monthly budget of everything that is spent; of several the largest.
+// The monthly budget of everything that is spent, or of all that the one team spends that is seen; of several
+// the largest.
 const planOf = ({ budgets }, currency) =>
   budgets
-    .filter(({ filter, period, each }) => period === "month" && !each && !Object.keys(filter).length)
+    .filter(({ filter, period, each }) => period === "month" && !each && isOfAll(filter))
     .filter((budget) => budget.currency === currency)
     .sort((a, b) => (parseDecimal(a.amount) < parseDecimal(b.amount) ? 1 : -1))[0];
+
+const isOfAll = (filter) =>
+  JSON.stringify(filter) === JSON.stringify(seesAll() ? {} : { team: session.team });
 
 function show(month, { spend, earlier, plan }) {
   const now = ownTotal(spend);
@@ -57,6 +61,7 @@ function showTotals(month, spend) {
 
 function againstPlan(now, { amount, forecast, period_end: end }, currency) {
   const share = `${percent(ratio(now, parseDecimal(amount)), 0)} of ${money(amount, currency)} planned`;
+  if (!seesAll()) return share; // forecasts are not shown by team
   if (!forecast?.armed || parseDecimal(forecast.p50) < now) return `${share} · too early to forecast`;
   const { p10, p50, p90 } = forecast;
   const range = `${money(p10, currency)} to ${money(p90, currency)}`;

@@ -1,6 +1,6 @@
 // Events are looked for by their id, or by what they say of themselves.
 
-import { get } from "./api.js";
+import { get, seesAll } from "./api.js";
 import { el } from "./dom.js";
 import { field, textInput } from "./forms.js";
 import { DIMENSIONS, dimensionLabel, link } from "./links.js";
@@ -15,10 +15,11 @@ export function eventSearch({ range, filters }) {
     dimension.replaceChildren(...names.map((name) => el("option", { value: name }, dimensionLabel(name))));
   offer(DIMENSIONS);
   // The tenant's own join as soon as they are known; without them the form is what it is.
-  get("/v1/dimensions").then(
-    ({ own }) => own.length && offer([...DIMENSIONS, ...own.map(({ name }) => name)]),
-    () => {},
-  );
+  if (seesAll())
+    get("/v1/dimensions").then(
+      ({ own }) => own.length && offer([...DIMENSIONS, ...own.map(({ name }) => name)]),
+      () => {},
+    );
 
   const submit = (go) => (event) => {
     event.preventDefault();
@@ -40,12 +41,13 @@ export function eventSearch({ range, filters }) {
       field("is", value),
       el("button", { className: "primary" }, "List them"),
     ),
-    el(
-      "form",
-      { className: "fields", "aria-label": "One event", on: { submit: submit(one) } },
-      field("or one event: its source", source),
-      field("and its id", id),
-      el("button", "Show its receipt"),
-    ),
+    seesAll() &&
+      el(
+        "form",
+        { className: "fields", "aria-label": "One event", on: { submit: submit(one) } },
+        field("or one event: its source", source),
+        field("and its id", id),
+        el("button", "Show its receipt"),
+      ),
   );
 }

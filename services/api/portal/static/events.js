@@ -1,6 +1,6 @@
 // The events that a figure is made of.
 
-import { session } from "./api.js";
+import { seesAll, session } from "./api.js";
 import { el } from "./dom.js";
 import { eventSearch } from "./event-search.js";
 import { momentOf } from "./format.js";
@@ -36,11 +36,11 @@ export function eventsPage(query) {
 
 function eventRow(event) {
   const { team, workflow, agent, provider, sku } = event.dimensions;
-  const href = link("event", { source: event.source, id: event.id });
+  const href = seesAll() ? link("event", { source: event.source, id: event.id }) : undefined;
   return el(
     "tr",
     el("td", { className: "nowrap" }, momentOf(event.time, session.tz)),
-    el("td", el("a", { href }, event.id), el("small", ` ${event.source}`)),
+    el("td", href ? el("a", { href }, event.id) : event.id, el("small", ` ${event.source}`)),
     el(
       "td",
       [team, workflow, agent].filter(Boolean).join(" · ") || valueLabel(""),

@@ -1,6 +1,6 @@
 // What the explorer is asked: by which dimension, split by which, and of what alone, as chips.
 
-import { get } from "./api.js";
+import { get, seesAll } from "./api.js";
 import { el } from "./dom.js";
 import { DIMENSIONS, dimensionLabel, filtersOf, link } from "./links.js";
 import { filterChips } from "./pieces.js";
@@ -87,7 +87,7 @@ export function explorerChoices(query, path = "explore") {
 
   // The tenant's own dimensions join the choice as soon as they are known.
   async function refresh() {
-    if (!due()) return;
+    if (!seesAll() || !due()) return;
     const { own } = await get("/v1/dimensions").catch(() => ({ own: [] }));
     offered = [...DIMENSIONS, ...own.map(({ name }) => name)];
     show();

@@ -1,6 +1,6 @@
 // Any figure taken apart: by two dimensions and over time, down to the events it is made of.
 
-import { get, session } from "./api.js";
+import { get, seesAll, session } from "./api.js";
 import { changeOf, otherCurrencies, ownRows, ownTotal } from "./change.js";
 import { el, setText } from "./dom.js";
 import { explorerChoices } from "./explorer-choices.js";
@@ -23,7 +23,7 @@ export function explorerPage(first) {
   const total = el("a", { className: "total", title: "Show the events" });
   const change = el("span", { className: "change" });
   const choices = explorerChoices(() => query);
-  const views = savedViews(() => questionOf(query, choices.chosen()));
+  const views = seesAll() ? savedViews(() => questionOf(query, choices.chosen())) : null;
   const chart = spendChart();
   const used = el("p", { className: "soft used" });
   const rows = spendTable();
@@ -36,7 +36,7 @@ export function explorerPage(first) {
     { className: "card explorer", "aria-label": "Breakdown" },
     el("div", { className: "lead" }, el("h1", "Spend"), total, change),
     choices.element,
-    views.element,
+    views?.element,
     empty,
     chart.element,
     used,
@@ -122,7 +122,7 @@ export function explorerPage(first) {
 
   async function refresh() {
     choices.refresh();
-    views.refresh();
+    views?.refresh();
     const { answer, error } = await answered();
     if (error) throw error;
     return answer?.spend ?? null;

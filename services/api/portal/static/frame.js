@@ -5,7 +5,8 @@ import { session } from "./api.js";
 import { el, setText } from "./dom.js";
 import { completeness, inFlight, money } from "./format.js";
 import { link } from "./links.js";
-import { PLACES, placeOf } from "./places.js";
+import { openPlaces, withOpenTabs } from "./one-team.js";
+import { placeOf } from "./places.js";
 import { COMPARISONS, RANGES, comparisonOf, rangeOf, rangeProblem, spanInWords, spanOf } from "./ranges.js";
 import { USUAL_RANGE } from "./ranges.js";
 import { icon } from "./icons.js";
@@ -31,7 +32,8 @@ export function showFrame(loggedIn, { logOut, chooseTenant }) {
 }
 
 function tenantChoice(chooseTenant) {
-  if (!session.operator) return session.tenants[0]?.name;
+  if (!session.operator)
+    return [session.tenants[0]?.name, session.team && `team ${session.team}`].filter(Boolean).join(" · ");
   const names = session.tenants.map(({ tenant, name }) =>
     el("option", { value: tenant, selected: tenant === session.tenant }, name),
   );
@@ -40,7 +42,7 @@ function tenantChoice(chooseTenant) {
 
 // The page at an address: where it lies, and the range that goes with it to the next.
 export function showPlace(path, query, { ranged, compared }) {
-  const place = placeOf(path);
+  const place = withOpenTabs(placeOf(path));
   const kept = rangeOf(query);
   const more = el(
     "button",
@@ -55,7 +57,7 @@ export function showPlace(path, query, { ranged, compared }) {
       el("img", { src: "/portal/icon.svg", alt: "", width: 26, height: 26 }),
       "Spendmeter",
     ),
-    ...PLACES.map((each) => placeLink(each, each === place, kept)),
+    ...openPlaces().map((each) => placeLink(each, each.path === place.path, kept)),
     more,
   );
   rail.classList.remove("unfolded");

@@ -4,6 +4,8 @@ import { call, describeTrouble, get, isTrouble, updateSession } from "./api.js";
 import { el } from "./dom.js";
 import { showFrame, showPlace, showProgress, showTrouble } from "./frame.js";
 import { link } from "./links.js";
+import { isOpen, shutPage } from "./one-team.js";
+import { placeOf } from "./places.js";
 import { rangeProblem } from "./ranges.js";
 import { turns } from "./refresh.js";
 import { listenForKeys } from "./shortcuts.js";
@@ -85,7 +87,7 @@ async function showPage() {
   const { path, query } = readAddress();
   const ranged = RANGED.includes(path);
   try {
-    const make = ranged && rangeProblem(query) ? rangeProblemPage : await pages[path]();
+    const make = await makerOf(path, query, ranged);
     if (overtaken()) return;
     shown = { path, query };
     showPlace(path, query, { ranged, compared: COMPARED.includes(path) });
@@ -96,6 +98,11 @@ async function showPage() {
     return;
   }
   await beat(overtaken);
+}
+
+function makerOf(path, query, ranged) {
+  if (!isOpen(path)) return shutPage(path, placeOf(path));
+  return ranged && rangeProblem(query) ? rangeProblemPage : pages[path]();
 }
 
 function openPage(make, query) {

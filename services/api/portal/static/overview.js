@@ -1,6 +1,7 @@
 // The first page: are we all right? The month against its plan, today, now; what moved; what is wrong; what
 // ends soon.
 
+import { seesAll } from "./api.js";
 import { budgetCards } from "./card-budgets.js";
 import { incidentCards } from "./card-incidents.js";
 import { monthCard } from "./card-month.js";
@@ -19,26 +20,27 @@ export function overviewPage(asked) {
   const today = todayCard();
   const rates = rateCards();
   const budgets = budgetCards({ few: true });
-  const incidents = incidentCards();
+  const incidents = seesAll() ? incidentCards() : null;
   const spend = spendCard(() => query);
   const movers = moversCard(() => query);
-  const unbooked = unbookedCard();
+  const unbooked = seesAll() ? unbookedCard() : null;
   const element = el(
     "div",
     { className: "overview" },
     el("h1", { className: "unseen" }, "Overview"),
-    el("div", { className: "tiles" }, month.tile, today.tile, rates.tile, incidents.tile),
-    unbooked.card,
+    el("div", { className: "tiles" }, month.tile, today.tile, rates.tile, incidents?.tile),
+    unbooked?.card,
     el(
       "div",
       { className: "columns" },
       spend.card,
       el("div", { className: "side" }, movers.card, budgets.card),
     ),
-    el("div", { className: "halves" }, incidents.card, rates.card),
+    el("div", { className: "halves" }, incidents?.card, rates.card),
   );
   let due = everyNth(SLOW_BEATS);
-  const openLive = liveTotals(() => element.isConnected && !document.hidden, tell);
+  const looked = () => element.isConnected && !document.hidden;
+  const openLive = seesAll() ? liveTotals(looked, tell) : () => {};
 
   // All that was booked by now: a card that asked before is overtaken.
   function tell({ spans, currency, tz }) {
@@ -55,7 +57,7 @@ export function overviewPage(asked) {
   // Each card shows its own answer or its own trouble; only when none was answered is it the page's.
   async function refresh() {
     openLive();
-    const slow = due() ? [month, budgets, incidents, unbooked, movers] : [];
+    const slow = due() ? [month, budgets, incidents, unbooked, movers].filter(Boolean) : [];
     const results = await Promise.all([today, rates, spend, ...slow].map((each) => each.refresh()));
     const errors = results.filter(({ error }) => error);
     if (errors.length === results.length) throw errors[0].error;

@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { link } from "./links.js";
-import { PLACES } from "./places.js";
+import { openPlaces } from "./one-team.js";
 import { rangeOf } from "./ranges.js";
 
 const KEYS = [
@@ -17,7 +17,7 @@ export function listenForKeys(query) {
   addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select, dialog");
     if (typing || event.ctrlKey || event.metaKey || event.altKey || !query()) return;
-    const place = /^[1-9]$/.test(event.key) && PLACES[Number(event.key) - 1];
+    const place = /^[1-9]$/.test(event.key) && openPlaces()[Number(event.key) - 1];
     if (place) location.hash = link(place.path, rangeOf(query()));
     else if (event.key === "?") showKeys();
     else if (!focusOn(event.key)) return;
@@ -37,7 +37,9 @@ function focusOn(key) {
 }
 
 function showKeys() {
-  const places = PLACES.slice(0, 9).map(({ label }, index) => [String(index + 1), label]);
+  const places = openPlaces()
+    .slice(0, 9)
+    .map(({ label }, index) => [String(index + 1), label]);
   const rows = [...places, ...KEYS].map(([key, words]) => [el("dt", el("kbd", key)), el("dd", words)]);
   const list = el(
     "dialog",
