@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from playwright.async_api import BrowserContext, expect
@@ -35,6 +36,44 @@ async def test_versions_stand_side_by_side_and_too_little_is_said_to_be_too_litt
     await expect(page.get_by_role("heading", name="v2 against by hand")).to_be_visible()
     await expect(page.locator("main")).to_contain_text("observed, not caused")
     await expect(sides).to_contain_text("runs too young to be judged")
+
+
+async def test_a_version_is_marked_on_the_axis_on_the_day_on_which_it_came(
+    context: BrowserContext, address: str, book: Book, flows: Flows
+) -> None:
+    came = datetime.now(UTC) - timedelta(days=20)
+    await flows.run("r1", 20, "0.10")
+    await flows.run("r2", 3, "0.30")
+    await flows.follow()
+    for at in (came - timedelta(days=2), came, came + timedelta(days=4)):
+        await book.spend("acme", at.isoformat(), "2", workflow="refund", workflow_version="v2", team="web")
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    for place in ("explore?range=30d", "outcomes?workflow=refund"):
+        await page.goto(f"{address}/#/{place}")
+        mark = page.locator(".marks a")
+        await expect(mark).to_have_text(f"▾ {came.day} {came:%b} refund v2 came")
+        await expect(page.locator(".legend")).to_contain_text("a version of a workflow came")
+        await expect(mark).to_have_attribute("href", "#/outcomes?workflow=refund")
+
+
+async def test_the_dearest_runs_stand_in_a_table_and_a_key_opens_the_receipt_of_one(
+    context: BrowserContext, address: str, book: Book, flows: Flows
+) -> None:
+    """Of 0.10, 2.50 and 0.30, the last one too young to be judged: the dearest first."""
+    for run, ago, amount in (("r1", 20, "0.10"), ("r2", 21, "2.50"), ("r3", 3, "0.30")):
+        await flows.run(run, ago, amount)
+    await flows.follow()
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/outcomes?workflow=refund")
+    rows = page.get_by_role("region", name="The dearest runs, USD").locator("tbody tr")
+    await expect(rows.locator("th")).to_have_text(["r2", "r3", "r1"])
+    await expect(rows.first.locator("td").last).to_have_text("$2.50")
+    await rows.first.get_by_role("link", name="r2").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="What one answer cost, all in")).to_be_visible()
+    await expect(page.get_by_role("searchbox", name="Run")).to_have_value("r2")
 
 
 async def test_too_little_is_said_in_the_words_of_the_api(

@@ -26,7 +26,11 @@ function seatRow(seat) {
   const { name, tool, currency, missing, known_days: days } = seat;
   const soFar = [
     amountOf(seat.idle_cost, currency),
-    el("small", { className: "line" }, `of ${count(days)} days that are known`),
+    el(
+      "small",
+      { className: "line" },
+      `of ${count(days)} ${days === 1 ? "day that is" : "days that are"} known`,
+    ),
   ];
   return el(
     "tr",

@@ -47,7 +47,7 @@ function describeList(list, few) {
   if (!list.length) return few ? "None is set." : "None yet.";
   const currencies = [...new Set(list.map(({ currency }) => currency))].join(", ");
   const rest = list.length > FEW ? `the ${FEW} nearest their end of ${list.length}` : "";
-  return few ? rest : currencies;
+  return few ? rest : `amounts in ${currencies}`;
 }
 
 const makeBudget = ({ id }, remove) =>

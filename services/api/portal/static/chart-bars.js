@@ -33,7 +33,7 @@ function make({ layers, buckets, before, marks, tz, currency, span, describe, pi
     ...tops.map((ends) => ends.map(([, to]) => to)),
     ...(before ? [before] : []),
   ];
-  const kinds = { incident: resolved("var(--bad)"), price: theme.accent };
+  const kinds = { incident: resolved("var(--bad)"), price: theme.accent, release: resolved("var(--good)") };
   const options = {
     ...timeOptions(theme, { tz, currency, span }),
     series: [{}, ...bars, ...(before ? [line] : [])],

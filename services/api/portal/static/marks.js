@@ -1,24 +1,36 @@
-// What happened in a time, to be marked on its axis: incidents that began, and prices that changed of what
-// was used.
+// What happened in a time, to be marked on its axis: incidents that began, prices that changed of what was
+// used, and versions of workflows that came.
 
 import { get, seesAll, session } from "./api.js";
 import { filterParameters, link } from "./links.js";
+import { dayIn } from "./months.js";
 import { DAY_MS, spanParameters } from "./ranges.js";
 
 const INCIDENTS = 50;
-const SHOWN = 6;
+const SHOWN = 4; // of a kind, the newest
 const MODELS = 5;
 const KEPT_MS = 10 * 60_000;
-const SHORT_MS = 2 * 3_600_000; // within so little, prices are not looked at
+const SHORT_MS = 2 * 3_600_000; // within so little, prices and releases are not looked at
+const RELEASES_DAYS = 100; // of no more are they told
+const NAMED = 2;
 
-// [{at, kind, text, href}] in ms, the oldest first.
+export const KINDS = {
+  incident: "an incident began",
+  price: "a price began",
+  release: "a version of a workflow came",
+};
+
+// [{at, kind, text, href, wholeDay}] in ms, the oldest first; `wholeDay`: at what time of it is not known.
 export async function readMarks(span, filters) {
   if (!seesAll()) return []; // each of them is of all teams
-  const [incidents, prices] = await Promise.all([
+  const long = span[1] - span[0] > SHORT_MS;
+  const found = await Promise.all([
     incidentsWithin(span, filters),
-    span[1] - span[0] > SHORT_MS ? pricesWithin(span, filters) : [],
+    long ? pricesWithin(span, filters) : [],
+    long ? releasesWithin(span, filters) : [],
   ]);
-  return [...incidents, ...prices].sort((a, b) => a.at - b.at).slice(-SHOWN);
+  const oldestFirst = (marks) => marks.toSorted((a, b) => a.at - b.at);
+  return oldestFirst(found.flatMap((marks) => oldestFirst(marks).slice(-SHOWN)));
 }
 
 // Those whose scope does not lie beside what is shown.
@@ -28,8 +40,9 @@ async function incidentsWithin([from, to], filters) {
     Object.entries(scope).some(([name, value]) => filters[name] && !filters[name].includes(value));
   return incidents
     .filter((each) => each.told && !beside(each))
-    .map(({ id, title, rule_name: rule, began_at: began }) => ({
-      at: Date.parse(began),
+    .map(({ id, title, rule_name: rule, kind, began_at: began, opened_at: opened }) => ({
+      // A budget's began with its period: what happened is that it was passed.
+      at: Date.parse(kind === "budget" ? opened : began),
       kind: "incident",
       text: title || rule,
       href: link("incident", { id }),
@@ -60,6 +73,37 @@ async function pricesWithin([from, to], filters) {
     }
   }
   return [...marks.values()];
+}
+
+// One mark a day: where a book begins, everything in it is new.
+async function releasesWithin([from, to], filters) {
+  const first = Math.max(from, to - (RELEASES_DAYS - 1) * DAY_MS);
+  const asked = { from: dayIn(first, "UTC"), to: dayIn(to - 1 + DAY_MS, "UTC"), top: 1 };
+  const { releases } = await get("/v1/unit-economics", { ...asked, ...filterParameters(filters) });
+  const days = [...new Set(releases.map(({ day }) => day))];
+  return days.map((day) =>
+    releaseMark(
+      day,
+      from,
+      releases.filter((each) => each.day === day),
+    ),
+  );
+}
+
+function releaseMark(day, from, versions) {
+  return {
+    at: Math.max(Date.parse(day), from),
+    kind: "release",
+    text: releasesInWords(versions),
+    href: link("outcomes", versions.length === 1 ? { workflow: versions[0].workflow } : {}),
+    wholeDay: true,
+  };
+}
+
+function releasesInWords(versions) {
+  const named = versions.slice(0, NAMED).map(({ workflow, version }) => `${workflow} ${version}`);
+  const more = versions.length - named.length;
+  return `${named.join(", ")}${more ? ` and ${more} more` : ""} came`;
 }
 
 const known = new Map();

@@ -9,7 +9,9 @@ import { link } from "./links.js";
 import { lookup } from "./lookup.js";
 import { differencePart } from "./outcome-differences.js";
 import { sharedLack, versionsTable } from "./outcome-figures.js";
+import { outcomeChart } from "./outcome-chart.js";
 import { outcomeForms } from "./outcome-forms.js";
+import { dearestRuns } from "./outcome-runs.js";
 import { actsPart, settingsWords } from "./outcome-said.js";
 import { badge, logInToChange, scrolls, table, trail } from "./pieces.js";
 import { RARE_BEATS } from "./refresh.js";
@@ -71,7 +73,12 @@ const versionLine = ({ version, kind, runs, first_day: first, last_day: last }) 
     version || "(none)",
     " ",
     kind ? badge(kind, "") : null,
-    el("small", first ? ` ${count(runs)} runs ${daysOf(first, last)}` : " no runs: as it was entered"),
+    el(
+      "small",
+      first
+        ? ` ${count(runs)} ${runs === 1 ? "run" : "runs"} ${daysOf(first, last)}`
+        : " no runs: as it was entered",
+    ),
   );
 
 const daysOf = (first, last) => (first === last ? `on ${first}` : `from ${first} to ${last}`);
@@ -81,11 +88,13 @@ function workflowPage(query) {
   const stated = Object.keys(ASKED).map((name) => [name, query.get(name) || undefined]);
   const parameters = { workflow, ...Object.fromEntries(stated) };
   const acts = actsPart(workflow);
+  const chart = outcomeChart(workflow);
   const forms = mayGovern() ? outcomeForms(workflow, said) : null;
   const content = lookup({
     ask: () => get(PATH, parameters),
     draw: (answer) => {
       forms?.offer(answer);
+      chart.of(answer);
       return drawComparison(answer);
     },
     keyOf,
@@ -114,8 +123,14 @@ function workflowPage(query) {
     forms?.element ?? el("p", { className: "fine" }, logInToChange("To say something")),
     acts.element,
   );
-  const element = el("div", { className: "stacked" }, card, saying);
-  return { element, refresh: content.refresh, timeless: true };
+  const element = el("div", { className: "stacked" }, card, chart.card, saying);
+
+  async function refresh() {
+    await content.refresh();
+    await chart.refresh();
+    return null;
+  }
+  return { element, refresh, timeless: true };
 }
 
 // How complete it is moves on by itself; that alone is no reason to draw anew.
@@ -164,6 +179,7 @@ function drawComparison(answer) {
       : el("p", { className: "empty" }, "No version has anything to show."),
     el("p", { className: "fine" }, INTERVALS),
     ...answer.differences.map((difference) => differencePart(difference)),
+    ...dearestRuns(versions),
   ].filter(Boolean);
 }
 

@@ -5,9 +5,9 @@ import { session } from "./api.js";
 import { barChart, tipLines } from "./chart-bars.js";
 import { chartTable } from "./chart-table.js";
 import { el } from "./dom.js";
-import { iso, momentToMinute } from "./format.js";
+import { dayOf, iso, momentToMinute } from "./format.js";
 import { dimensionLabel, filterParameters, link } from "./links.js";
-import { readMarks } from "./marks.js";
+import { KINDS, readMarks } from "./marks.js";
 import { spanBefore } from "./ranges.js";
 import { RARE_BEATS, everyNth } from "./refresh.js";
 import { bucketTip, layersOf, readBefore, readSeries } from "./series.js";
@@ -55,7 +55,11 @@ export function spendChart() {
       ...drawn,
       pick: (value, index) => openEvents(buckets[index], span, { name, value, filters }),
     });
-    legend.replaceChildren(...layers.map(legendItem), ...(before ? [BEFORE.cloneNode(true)] : []));
+    legend.replaceChildren(
+      ...layers.map(legendItem),
+      ...(before ? [BEFORE.cloneNode(true)] : []),
+      ...markItems(marks),
+    );
     showMarks(marked, marks, tz);
     figures.show(all);
   }
@@ -81,6 +85,12 @@ const legendItem = ({ label, colour }) =>
   el("li", el("i", { className: "dot", style: { background: colour } }), label);
 const BEFORE = el("li", el("i", { className: "dash" }), "the period before");
 
+// What a mark of each kind that is there says.
+const markItems = (marks) =>
+  Object.entries(KINDS)
+    .filter(([kind]) => marks.some((each) => each.kind === kind))
+    .map(([kind, words]) => el("li", { className: `of-${kind}` }, el("b", "▾ "), words));
+
 function openEvents({ start, end }, [from, to], { name, value, filters }) {
   const within = { from: iso(Math.max(start, from)), to: iso(Math.min(end, to)) };
   const narrowed = value === null ? filters : { ...filters, [name]: [value] };
@@ -89,8 +99,9 @@ function openEvents({ start, end }, [from, to], { name, value, filters }) {
 
 function showMarks(place, marks, tz) {
   place.hidden = !marks.length;
-  const items = marks.map(({ at, kind, text, href }) =>
-    el("a", { href, className: `of-${kind}` }, el("b", "▾ "), `${momentToMinute(at, tz)} ${text}`),
-  );
+  const items = marks.map(({ at, kind, text, href, wholeDay }) => {
+    const when = wholeDay ? dayOf(at, "UTC") : momentToMinute(at, tz);
+    return el("a", { href, className: `of-${kind}` }, el("b", "▾ "), `${when} ${text}`);
+  });
   place.replaceChildren(...items.flatMap((item) => [item, " "]));
 }
