@@ -15,6 +15,7 @@ import httpx
 from cli._asking import CHANGES, READS
 from cli._http import problem_text
 from cli._running import environment_values, fail
+from cli._table import print_table
 from cli._terminal import say
 
 FORMS = {".csv": "csv", ".parquet": "parquet"}
@@ -24,12 +25,12 @@ PLAIN_LINE_S = 5.0
 _MIB = 1024 * 1024
 
 
-def written(file: Path, query: Mapping[str, str], tenant: str) -> dict[str, Any]:
-    """What came: bytes, and totals by currency. Ends the command where there is no file, or none to its end:
-    what was there before stays."""
+def written(file: Path, export: str, query: Mapping[str, str], tenant: str) -> dict[str, Any]:
+    """What came of the `export` of that name: bytes, and totals by currency. Ends the command where there is
+    no file, or none to its end: what was there before stays."""
     url, key = environment_values("SPENDMETER_API_URL", CHANGES if tenant else READS)
     headers = {"Authorization": f"Bearer {key}"} | ({"X-Spendmeter-Tenant": tenant} if tenant else {})
-    address = f"{url.rstrip('/')}/v1/exports/focus"
+    address = f"{url.rstrip('/')}/v1/exports/{export}"
     try:
         with httpx.stream(
             "GET", address, params=dict(query), headers=headers, timeout=PIECE_TIMEOUT_S
@@ -45,6 +46,24 @@ def written(file: Path, query: Mapping[str, str], tenant: str) -> dict[str, Any]
     totals = json.loads(answer.headers["X-Export-Totals"])
     through = answer.headers.get("X-Complete-Through") or None
     return {"file": str(file), "bytes": size, "totals": totals, "complete_through": through}
+
+
+def form_of(file: Path) -> str:
+    """Which its name says. Ends the command where it says none."""
+    if (form := FORMS.get(file.suffix.lower())) is None:
+        fail(f"{file} names no form: end it in {' or '.join(FORMS)}")
+    return form
+
+
+def print_written(done: Mapping[str, Any], of: str) -> None:
+    """What came, for people."""
+    say(f"{done['file']}: {done['bytes']:,} bytes of {of}; its rows come to")
+    columns = ("currency", "list", "contracted", "effective")
+    rows = [[total[name] for name in columns] for total in done["totals"]]
+    print_table(columns, rows, columns[1:])
+    through = done["complete_through"]
+    known = f"all that was accepted before {through} is in it"
+    say(known if through else "nobody can say whether some of it is not booked yet: spendmeter status")
 
 
 def _kept(answer: httpx.Response, file: Path) -> int:

@@ -14,6 +14,7 @@ from services.api.accounting import routes as accounting
 from services.api.accounting.progress import BookProgress
 from services.api.allocations import plans as allocation_plans
 from services.api.allocations import routes as allocations
+from services.api.allocations import statement_export, statements
 from services.api.allocations.remembered import BookedDays
 from services.api.assets import entries as asset_entries
 from services.api.assets import routes as registered_assets
@@ -112,6 +113,8 @@ PARTS = (
     forecast_routes,
     budget_requests,
     allocations,
+    statements,
+    statement_export,
     allocation_plans,
     registered_assets,
     asset_entries,

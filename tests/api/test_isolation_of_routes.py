@@ -129,6 +129,7 @@ def paths_of(api: FastAPI, ids: dict[str, dict[str, str]]) -> list[tuple[str, st
 
 QUERIES = {
     "/v1/runs": {"run": "r"},
+    "/v1/exports/statement": {"cost_centre": MARK, "dataset": "billing_period"},
     "/v1/workflows/acts": {"workflow": MARK},
     "/v1/workflows/comparison": {"workflow": MARK},
     "/v1/catalog/changes": {"from": "2026-11-01"},

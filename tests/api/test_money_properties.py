@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -16,17 +17,20 @@ from services.ledger.roller import Roller
 from spendmeter.contracts.catalog import Conditions
 from spendmeter.contracts.events import Context
 from spendmeter.contracts.money import EXACT, total
+from spendmeter.contracts.terms import Terms, Timeline
 from tests.api import test_changes_read, test_spend_rollups
 from tests.api.book import Book
 from tests.api.test_allocations import ask, statement
 from tests.api.test_allocations_kept import PLAN
 from tests.api.test_changes_read import globex, roller
 from tests.api.test_models_compare import ALIKE, compare, pool
+from tests.api.test_statement_export import rows_of
 from tests.api.used_models import UsedModels
 from tests.pricing.entries import price
 
 __all__ = ["globex", "pool", "roller"]
 
+BERLIN = Timeline([(None, Terms(zone=ZoneInfo("Europe/Berlin"), currency="EUR"))])
 SEEDS = pytest.mark.parametrize("seed", range(3))
 LONG = Conditions(context_min=200_000)
 PRICES = (
@@ -47,7 +51,7 @@ def by_currency(rows: Iterable[Any], amount: str) -> dict[str, Decimal]:
 
 
 @SEEDS
-async def test_statements_of_all_and_what_nobody_bears_add_up_to_the_ledger(
+async def test_statements_of_all_and_what_nobody_bears_add_up_to_the_ledger_and_to_their_invoice_details(
     client: httpx.AsyncClient, book: Book, roller: Roller, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -57,6 +61,8 @@ async def test_statements_of_all_and_what_nobody_bears_add_up_to_the_ledger(
     for day in range(12, 18):  # of nobody, and taken back
         for shard, amount in enumerate(("0.123456789", "-0.1")):
             await book.spend("globex", f"2026-10-{day}T10:00Z", amount, sku="o3", currency="EUR", shard=shard)
+    for _ in range(6):
+        await test_spend_rollups.correct_some(book, chance, BERLIN)
     booked = await book.connection.fetch(
         "SELECT currency, sum(effective) AS amount FROM rollups_minute WHERE tenant = 'globex' "
         "AND bucket >= '2026-09-30T22:00Z' AND bucket < '2026-10-31T23:00Z' GROUP BY currency"
@@ -74,6 +80,13 @@ async def test_statements_of_all_and_what_nobody_bears_add_up_to_the_ledger(
     for each in statements:
         lines = by_currency(each["lines"], "effective")
         assert lines == {whole["currency"]: Decimal(whole["total"]) for whole in each["totals"]}
+        invoiced = await rows_of(client, each["cost_centre"], month="2026-10")
+        billed = [{"currency": row["BillingCurrency"], "billed": row["BilledCost"]} for row in invoiced]
+        assert by_currency(billed, "billed") == lines
+        changed = [row for row in invoiced if row["x_ChargeClass"] == "Correction"]
+        assert total(Decimal(row["BilledCost"]) for row in changed) == total(
+            Decimal(whole["corrected"]) for whole in each["totals"]
+        )
 
 
 @SEEDS

@@ -152,6 +152,7 @@ async def test_a_refusal_says_the_same_whatever_others_did(
             f"/v1/spend?{DAY}&filter.nobody=x", f"/v1/spend?{DAY}&cursor=abc", f"/v1/events?{DAY}&cursor=abc",
             f"/v1/spend?{DAY}&group_by=nothing", "/v1/budgets/1", f"/v1/spend/changes?{DAY}&parts=x", "/v1/incidents",
             f"/v1/spend?{DAY}&group_by=sku&bucket=minute&limit=100000", "/v1/views", "/v1/exports/focus",
+            f"/v1/statements/{THEIRS}", f"/v1/exports/statement?cost_centre={THEIRS}",
         )  # fmt: skip
         answers = [await client.get(path, headers=viewer) for path in asked]
         return [(each.status_code, each.json()) for each in answers]

@@ -1,4 +1,4 @@
-"""`spendmeter export focus`: a file that is there once it is whole."""
+"""`spendmeter export focus` and `statement`: a file that is there once it is whole."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def answered(monkeypatch: pytest.MonkeyPatch, asked: list[httpx.Request], status
     monkeypatch.setattr(_exports.httpx, "stream", client.stream)
 
 
-def export(*arguments: str) -> Result:
-    return CliRunner().invoke(build(["export"]), ["export", "focus", *arguments])
+def export(*arguments: str, of: str = "focus") -> Result:
+    return CliRunner().invoke(build(["export"]), ["export", of, *arguments])
 
 
 def test_the_file_takes_the_place_of_an_older_one_and_its_totals_are_said(
@@ -82,3 +82,18 @@ def test_a_name_without_a_form_is_refused_before_anything_is_asked(
     result = export(str(tmp_path / "october.xlsx"))
     assert result.exit_code == 1 and ".csv or .parquet" in result.output
     assert not asked
+
+
+def test_a_statement_is_asked_for_by_cost_centre_and_month(
+    monkeypatch: pytest.MonkeyPatch, asked: list[httpx.Request], tmp_path: Path
+) -> None:
+    file = tmp_path / "period.csv"
+    answered(monkeypatch, asked, 200, content=b"InvoiceIssuerName\r\n")
+    said = ("a/b", str(file), "--month", "2026-10", "--dataset", "billing-period", "--dimension", "workflow")
+    result = export(*said, of="statement")
+    assert result.exit_code == 0, result.output
+    assert asked[0].url.path == "/v1/exports/statement"
+    assert dict(asked[0].url.params) == {
+        "cost_centre": "a/b", "month": "2026-10", "dimension": "workflow", "dataset": "billing_period", "format": "csv",
+    }  # fmt: skip
+    assert "19 bytes of the statement of a/b in FOCUS 1.4" in result.output and "7.5" in result.output

@@ -50,6 +50,15 @@ async def test_what_a_cost_centre_bears_is_opened_down_to_its_part_of_each_pool(
     for name in ("Closed", "Corrections of closed periods", "Invoice against the ledger"):
         term = facts.get_by_text(name, exact=True)
         await expect(term.locator("xpath=following-sibling::dd[1]")).to_have_text("not known yet")
+    files = page.get_by_role("form", name="In FOCUS 1.4")
+    for dataset, rows in (("Invoice Detail", 2), ("Billing Period", 1)):
+        await files.get_by_label("Dataset").select_option(dataset)
+        async with page.expect_download() as started:
+            await files.get_by_role("button", name="Download").click()
+        file = await started.value
+        assert file.suggested_filename == f"{dataset.lower().replace(' ', '-')}-acme-team-search-{MONTH}.csv"
+        assert len((await file.path()).read_text("utf-8").splitlines()) == 1 + rows
+        await expect(files.get_by_role("status")).to_contain_text("Written: ")
 
 
 async def test_why_some_of_a_pool_is_nobodys_is_said(

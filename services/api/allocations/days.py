@@ -27,6 +27,7 @@ Month = Annotated[
     str | None,
     Query(description="a month of the tenant; without one, the one that runs", examples=["2026-10"]),
 ]
+Dimension = Annotated[str, Query(description="to whose values cost is handed on", examples=["team"])]
 
 
 def days_of(

@@ -1,1 +1,1 @@
-"""`GET /v1/exports/focus`: what was spent as a file in FOCUS."""
+"""`GET /v1/exports/focus`: what was spent as a file in FOCUS; and how tables become such files."""

@@ -21,7 +21,7 @@ from services.api.exports.usage_rows import (
     provider_columns,
     time_piece,
 )
-from services.api.exports.vocabulary import SERVICES, FocusService
+from services.api.exports.vocabulary import FocusService, service_of
 from spendmeter.contracts.charges import Charge
 from spendmeter.contracts.money import EXACT, divided, plain
 
@@ -126,7 +126,7 @@ def charge_row(layout: Layout, account: BillingAccount, row: Billed, series: Ser
 def _meter(account: BillingAccount, row: Billed, series: SeriesPiece) -> dict[str, str]:
     entry, charge, correction = row
     details = charge.details
-    service = SERVICES.get(series.cost_class, SERVICES["other"])
+    service = service_of(series.cost_class)
     category = details.get("ServiceCategory", "") or service.category
     frequency = details.get("ChargeFrequency", "")
     if frequency not in _FREQUENCIES or (charge.category == "purchase" and frequency == "Usage-Based"):

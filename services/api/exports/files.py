@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from decimal import Decimal
 from typing import IO, Any, Literal, Protocol
 
 from services.api.exports.layout import FocusRow, Layout, RowPiece, csv_figures
-from services.api.exports.vocabulary import SCOPES, FocusColumn
+from services.api.exports.vocabulary import SCOPES, ColumnKind, FocusColumn
 
 ExportForm = Literal["csv", "parquet"]
 ROWS_A_GROUP = 32_768
@@ -14,6 +15,25 @@ PARQUET_DIGITS = 38
 """Of a decimal, before and after its point: more than that most readers of Parquet cannot read."""
 PARQUET_PLACES = (18, 24)
 """Digits after the point: the second where the first would cut some off."""
+
+
+def parquet_places(largest: Decimal, places: int) -> int | None:
+    """How many digits after the point decimals get that hold `places` of them, and `largest` before it.
+    None = that is too few."""
+    for offered in PARQUET_PLACES:
+        if offered >= places:
+            return offered if largest < Decimal(10) ** (PARQUET_DIGITS - offered) else None
+    return None
+
+
+def parquet_types(arrow: Any, places: int) -> dict[ColumnKind, Any]:
+    """What each kind of column is in Arrow."""
+    return {
+        "text": arrow.string(),
+        "json": arrow.string(),
+        "instant": arrow.timestamp("us", tz="UTC"),
+        "decimal": arrow.decimal128(PARQUET_DIGITS, places),
+    }
 
 
 class ExportFile(AbstractContextManager["ExportFile"], Protocol):
@@ -55,14 +75,9 @@ class ParquetFile(ExportFile):
         import pyarrow.parquet as parquet
 
         self._arrow, self._layout = arrow, layout
-        self._types = {
-            "text": arrow.string(),
-            "json": arrow.string(),
-            "instant": arrow.timestamp("us", tz="UTC"),
-            "decimal": arrow.decimal128(PARQUET_DIGITS, places),
-        }
+        self._types = parquet_types(arrow, places)
         self._schema = arrow.schema([(each.name, self._types[each.kind]) for each in layout.columns])
-        self._sink = arrow.PythonFile(_Counted(out), mode="w")
+        self._sink = arrow.PythonFile(CountedPipe(out), mode="w")
         self._writer = parquet.ParquetWriter(self._sink, self._schema, compression="zstd")
         self._held: list[FocusRow] = []
 
@@ -103,7 +118,7 @@ class ParquetFile(ExportFile):
         return texts.cast(self._types[column.kind])
 
 
-class _Counted:
+class CountedPipe:
     """A pipe, of which Parquet asks where it stands."""
 
     closed = False

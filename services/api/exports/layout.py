@@ -4,7 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.api.exports.vocabulary import SCOPES, ColumnScope, FocusColumn, FocusVersion, columns_in
+from services.api.exports.vocabulary import (
+    SCOPES,
+    ColumnKind,
+    ColumnScope,
+    FocusColumn,
+    FocusVersion,
+    columns_in,
+)
 from services.api.http.unrun import unrun
 
 _QUOTED = frozenset('",\r\n')
@@ -41,16 +48,16 @@ class Layout:
         """What is said of the scope's columns; of those that this version lacks nothing is written."""
         columns = self.scopes[scope]
         cells = tuple(said.get(column.name, "") for column in columns)
-        written = [csv_cell(text, column) for text, column in zip(cells, columns, strict=True)]
+        written = [csv_cell(text, column.kind) for text, column in zip(cells, columns, strict=True)]
         return RowPiece(cells, ",".join(written))
 
 
-def csv_cell(text: str, column: FocusColumn) -> str:
+def csv_cell(text: str, kind: ColumnKind) -> str:
     """As RFC 4180 has it. A decimal has a point, for who reads a number without one takes its column for
     integers. A text that a spreadsheet would run begins with an apostrophe, as in every CSV of ours."""
-    if column.kind == "decimal":
+    if kind == "decimal":
         return csv_figures([text])
-    if column.kind == "text":
+    if kind == "text":
         text = unrun(text)
     return '"' + text.replace('"', '""') + '"' if _QUOTED.intersection(text) else text
 

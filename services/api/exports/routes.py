@@ -26,7 +26,7 @@ from services.api.http.spans import RANGE_DAYS_MAX
 PATH = "/v1/exports/focus"
 PARAMETERS = ("version", "format", "from", "to")
 MEDIA = {"csv": "text/csv; charset=utf-8; header=present", "parquet": "application/vnd.apache.parquet"}
-_SAID: Any = {
+FILE_ANSWER: Any = {
     "description": "the file; `X-Export-Totals` says what its rows come to",
     "content": {
         "text/csv": {"schema": {"type": "string", "description": "RFC 4180"}},
@@ -41,7 +41,7 @@ router = APIRouter(tags=["exports"])
     PATH,
     summary="What was spent, in FOCUS",
     response_class=StreamingResponse,
-    responses={**answers(""), 200: _SAID},
+    responses={**answers(""), 200: FILE_ANSWER},
 )
 async def get_focus(
     request: Request,

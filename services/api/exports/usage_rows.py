@@ -10,11 +10,12 @@ import msgspec
 from services.api.exports.figures import Costs, RowPrices, priced
 from services.api.exports.layout import FocusRow, Layout, RowPiece
 from services.api.exports.vocabulary import (
-    SERVICES,
     consumed_unit,
     meter_words,
     model_details,
     pricing_unit,
+    service_name,
+    service_of,
 )
 from spendmeter.contracts.periods import add_months
 from spendmeter.contracts.rated import PriceStatus
@@ -150,7 +151,7 @@ class UsageRows:
 
     def _said(self, used: CellUsage, series: SeriesPiece, whole: bool) -> dict[str, str]:
         price, status = used.price, used.price.status
-        service = SERVICES.get(series.cost_class, SERVICES["other"])
+        service = service_of(series.cost_class)
         meter, consumed = meter_words(price.unit) or "Events", consumed_unit(price.unit)
         sku = f"{series.provider}/{series.sku}/{price.unit or 'event'}"
         by = "/".join(filter(None, (price.entry, price.factors.replace(" ", "*"), price.contracted_entry)))
@@ -172,7 +173,7 @@ class UsageRows:
             "RegionName": price.region,
             "ServiceCategory": service.category,
             "ServiceSubcategory": service.subcategory,
-            "ServiceName": f"{service.name} ({series.provider})",
+            "ServiceName": service_name(series.cost_class, series.provider),
             "SkuId": f"sku:{sku}",
             "SkuMeter": meter,
             "SkuPriceId": f"{'price' if price.entry else status}:{sku}" + (f"/{by}" if by else ""),

@@ -15,6 +15,7 @@ FocusVersion = Literal["1.2", "1.4"]
 VERSIONS: tuple[FocusVersion, ...] = get_args(FocusVersion)
 ColumnScope = Literal["time", "series", "meter", "figures"]
 SCOPES: tuple[ColumnScope, ...] = get_args(ColumnScope)
+ColumnKind = Literal["text", "json", "instant", "decimal"]
 TOKENS_PRICED = 1_000_000
 """Prices of tokens are for so many."""
 UNITS_KEPT_MAX = 4096
@@ -28,7 +29,7 @@ class FocusColumn(Struct, frozen=True, kw_only=True):
 
     name: str
     of: ColumnScope
-    kind: Literal["text", "json", "instant", "decimal"] = "text"
+    kind: ColumnKind = "text"
     since: str = ""
     until: str = ""
 
@@ -60,6 +61,16 @@ def columns_in(focus: FocusVersion, scope: ColumnScope) -> Sequence[FocusColumn]
         and (not column.since or at >= VERSIONS.index(column.since))
         and (not column.until or at <= VERSIONS.index(column.until))
     ]
+
+
+def service_of(cost_class: str) -> FocusService:
+    """Its service; of a class that nobody names here, the rest."""
+    return SERVICES.get(cost_class, SERVICES["other"])
+
+
+def service_name(cost_class: str, provider: str) -> str:
+    """What rated usage of a provider is called: a name has one category, so it says the class as well."""
+    return f"{service_of(cost_class).name} ({provider})"
 
 
 @lru_cache(UNITS_KEPT_MAX)

@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from services.api import database
-from services.api.exports.files import PARQUET_DIGITS, PARQUET_PLACES, ExportForm, export_file
+from services.api.exports.files import PARQUET_DIGITS, PARQUET_PLACES, ExportForm, export_file, parquet_places
 from services.api.exports.layout import Layout
 from services.api.exports.reading import SQL, STATEMENT_S, DayRows
 from services.api.exports.usage_rows import BillingAccount, midnight
@@ -144,10 +144,7 @@ def _places(folded: _Folded) -> int | None:
     """Digits after the point that Parquet's decimals need; None = they have too few. What a bill asks for is
     in no sum, and has up to 24."""
     needed = PARQUET_PLACES[-1] if folded.billed_days else folded.places
-    for places in PARQUET_PLACES:
-        if places >= needed:
-            return places if folded.largest < Decimal(10) ** (PARQUET_DIGITS - places) else None
-    return None
+    return parquet_places(folded.largest, needed)
 
 
 _Instant = tuple[Any, BillingAccount, BookSums, _Folded]

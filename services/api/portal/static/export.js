@@ -1,12 +1,12 @@
 // The book of a month in FOCUS, as a file: whole days of UTC that are over.
 
-import { Refused, headersOf, withParameters } from "./api.js";
+import { withParameters } from "./api.js";
 import { el, setText } from "./dom.js";
 import { money } from "./format.js";
 import { actForm, choice, field } from "./forms.js";
 import { dayIn, firstDay, monthChoice, monthIn, monthsOn } from "./months.js";
 import { zonedMoment } from "./pieces.js";
-import { copyButton, curlOf, download } from "./tools.js";
+import { copyButton, curlOf, download, readFile } from "./tools.js";
 
 const PATH = "/v1/exports/focus";
 const VERSIONS = { 1.4: "FOCUS 1.4", 1.2: "FOCUS 1.2" };
@@ -32,8 +32,10 @@ export function exportPage() {
     totals.replaceChildren();
     setText(state, "It is being written: of a large book that takes minutes.");
     try {
-      const { blob, name, sums, through } = await readExport(address());
+      const { blob, name, headers } = await readFile(address());
       download(blob, name);
+      const sums = JSON.parse(headers.get("X-Export-Totals") ?? "[]");
+      const through = headers.get("X-Complete-Through");
       totals.replaceChildren(...(sums.length ? sums.map(totalItem) : [el("li", NO_ROW)]));
       const proven = through && `All that was accepted up to ${zonedMoment(through)} is in it.`;
       return `Written: ${name}. ${proven || UNPROVEN}`;
@@ -72,16 +74,6 @@ export function exportPage() {
 
 const NO_ROW = "It has no row: nothing is booked on these days.";
 const UNPROVEN = "Nobody can say yet up to when it is complete.";
-
-// A file that breaks off is none: then reading it fails. Raises Refused, and TypeError.
-async function readExport(address) {
-  const response = await fetch(address, { headers: headersOf("*/*"), credentials: "same-origin" });
-  if (!response.ok) throw new Refused(response.status, await response.json().catch(() => ({})));
-  const said = response.headers;
-  const name = /filename="([^"]+)"/.exec(said.get("Content-Disposition") ?? "")?.[1] ?? "focus";
-  const sums = JSON.parse(said.get("X-Export-Totals") ?? "[]");
-  return { blob: await response.blob(), name, sums, through: said.get("X-Complete-Through") };
-}
 
 const totalItem = ({ currency, list, effective }) =>
   el("li", `${money(effective, currency)} effective, ${money(list, currency)} at list prices (${currency})`);

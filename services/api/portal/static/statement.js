@@ -9,6 +9,7 @@ import { link } from "./links.js";
 import { monthName } from "./months.js";
 import { scrolls, table, trail, zonedMoment } from "./pieces.js";
 import { RARE_BEATS, cardRefresher, everyNth } from "./refresh.js";
+import { statementFiles } from "./statement-files.js";
 import { tableTools } from "./tools.js";
 
 const NOT_KNOWN = "not known yet";
@@ -32,6 +33,7 @@ export function statementPage(query) {
     choices.element,
     centre ? content : el("p", { className: "empty" }, NONE),
     centre && tableTools(() => ({ path, parameters }), { name: `statement-${month}` }),
+    centre && statementFiles({ centre, ...parameters }),
     fine,
   );
   const due = everyNth(RARE_BEATS);

@@ -56,10 +56,20 @@ export function tableTools(question, { shown = null, name = "spendmeter" } = {})
   return tools;
 }
 
-async function readCsv(address) {
-  const response = await fetch(address, { headers: headersOf("text/csv"), credentials: "same-origin" });
+const readCsv = async (address) => (await fetched(address, "text/csv")).blob();
+
+// A file that the API names. One that breaks off is none: then reading it fails. Raises Refused, and TypeError.
+export async function readFile(address) {
+  const response = await fetched(address, "*/*");
+  const { headers } = response;
+  const name = /filename="([^"]+)"/.exec(headers.get("Content-Disposition") ?? "")?.[1] ?? "focus";
+  return { blob: await response.blob(), name, headers };
+}
+
+async function fetched(address, accept) {
+  const response = await fetch(address, { headers: headersOf(accept), credentials: "same-origin" });
   if (!response.ok) throw new Refused(response.status, await response.json().catch(() => ({})));
-  return response.blob();
+  return response;
 }
 
 export function download(blob, name) {
