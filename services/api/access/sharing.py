@@ -1,14 +1,15 @@
 """Equal questions of callers who may see the same are answered once: for routes that answer with a model."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from functools import wraps
+from operator import itemgetter
 from typing import Any
 
 from fastapi import Request, Response
 from pydantic import BaseModel
 
 from services.api.access.auth import Caller
-from services.api.database.transactions import database_of
+from services.api.database.transactions import Onlooker, database_of
 from services.api.http.pretty import PRETTY
 from services.api.http.representation import JSON
 from services.api.http.shared_answers import shared_answers_of, wants_fresh
@@ -26,10 +27,19 @@ def answered_once(answer: Callable[..., Awaitable[BaseModel]]) -> Callable[..., 
             found = await answer(request=request, caller=caller, **asked)
             return found.model_dump_json(by_alias=True).encode()
 
-        parameters = in_whole_minutes(request.query_params.multi_items())
-        who = caller.onlooker, frozenset(caller.scopes), database_of(request).acts(caller.tenant)
-        what = request.url.path, *sorted(each for each in parameters if each[0] != PRETTY)
-        given = await shared_answers_of(request).get((who, what), content, fresh=wants_fresh(request))
+        key = (
+            question_key(request, caller.onlooker, request.query_params.multi_items()),
+            frozenset(caller.scopes),
+        )
+        given = await shared_answers_of(request).get(key, content, fresh=wants_fresh(request))
         return Response(given, media_type=JSON)
 
     return shared
+
+
+def question_key(request: Request, onlooker: Onlooker, parameters: Iterable[tuple[str, str]]) -> Hashable:
+    """Who asks what of which state of what the tenant says: another key after each change by the tenant through
+    this process. The order of parameters is nothing, that of values of one may be a part of the question."""
+    asked = (each for each in in_whole_minutes(parameters) if each[0] != PRETTY)
+    acts = database_of(request).acts(onlooker.tenant)
+    return onlooker, acts, request.url.path, *sorted(asked, key=itemgetter(0))

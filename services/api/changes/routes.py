@@ -12,6 +12,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.access.auth import TeamReader
+from services.api.access.sharing import question_key
 from services.api.accounting.completeness import completeness_for
 from services.api.changes.contributors import GroupChange, changes_of, row_of, top_of
 from services.api.changes.models import SpendChanges
@@ -103,7 +104,7 @@ async def get_changes(
             found = await _read(request, connection, question)
         return _written(found, with_parts=parts, top=top)
 
-    key = "changes", caller.onlooker, now.replace(second=0, microsecond=0), *sorted(parameters)
+    key = question_key(request, caller.onlooker, parameters), now.replace(second=0, microsecond=0)
     content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
     return Response(content, media_type=JSON)
 

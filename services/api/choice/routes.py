@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.access.auth import Caller, Reader
-from services.api.access.sharing import answered_once
+from services.api.access.sharing import answered_once, question_key
 from services.api.accounting.completeness import completeness, unfolded
 from services.api.choice.asked import candidates_of, decimal_of, figure_of, growth_of, usage_of, utc_days
 from services.api.choice.comparing import (
@@ -33,7 +33,7 @@ from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import JSON, Negotiated
 from services.api.http.shared_answers import shared_answers_of, wants_fresh
-from services.api.http.spans import SpanParameters, checked_range, in_whole_minutes, span_of
+from services.api.http.spans import SpanParameters, checked_range, span_of
 from spendmeter.pricing.choice.reprice import Pricing
 from spendmeter.pricing.price_book import PriceBook
 
@@ -120,8 +120,8 @@ async def compare_models(
 
         return (await asyncio.to_thread(work)).model_dump_json(by_alias=True).encode()
 
-    asked = sorted(in_whole_minutes(request.query_params.multi_items()))
-    key = "compare", caller.tenant, snapshot.version, now.replace(second=0, microsecond=0), *asked
+    asked = question_key(request, caller.onlooker, request.query_params.multi_items())
+    key = asked, snapshot.version, now.replace(second=0, microsecond=0)
     content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
     return Response(content, media_type=JSON)
 

@@ -10,7 +10,8 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
-from services.api.access.auth import Governing, Reader
+from services.api.access.auth import Caller, Governing, Reader
+from services.api.access.sharing import question_key
 from services.api.accounting.completeness import completeness
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import TenantConnection, database_of
@@ -157,7 +158,7 @@ async def query_readout(
     says of the same. Of amounts in two currencies each has rows of its own by `groupBy=currency`, and without
     that the question is refused."""
     parameters = request.query_params.multi_items()
-    return await _answered(request, caller.tenant, meter, parameters, window, zone)
+    return await _answered(request, caller, meter, parameters, window, zone)
 
 
 @router.post(
@@ -169,7 +170,7 @@ async def query_readout_by_body(
     request: Request, caller: Reader, meter: Meter, body: ReadoutQuestion
 ) -> Response:
     """The same question in a body, with the same answer; it changes nothing."""
-    return await _answered(request, caller.tenant, meter, body.parameters(), body.window, body.zone)
+    return await _answered(request, caller, meter, body.parameters(), body.window, body.zone)
 
 
 @router.get("/api/v1/meters/{meter}/subjects", responses=answers("readout_values", missing=MISSING))
@@ -198,7 +199,7 @@ async def list_group_values(
 
 async def _answered(
     request: Request,
-    tenant: str,
+    caller: Caller,
     meter: str,
     said: Iterable[tuple[str, str]],
     window: WindowSize | None,
@@ -211,10 +212,10 @@ async def _answered(
     now = datetime.now(UTC)
 
     async def answer() -> bytes:
-        async with database_of(request).reading(tenant, spend=True) as connection:
-            return await _read(request, connection, tenant, asked, now)
+        async with database_of(request).reading(caller.tenant, spend=True) as connection:
+            return await _read(request, connection, caller.tenant, asked, now)
 
-    key = "readouts", tenant, meter, now.replace(second=0, microsecond=0), *sorted(parameters)
+    key = question_key(request, caller.onlooker, parameters), now.replace(second=0, microsecond=0)
     content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
     return _in_form(request, content, asked.groups)
 

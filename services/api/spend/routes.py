@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from msgspec.structs import replace
 
 from services.api.access.auth import TeamReader
+from services.api.access.sharing import question_key
 from services.api.accounting.completeness import completeness_for
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import Onlooker, TenantConnection, database_of
@@ -136,7 +137,7 @@ async def get_spend(
             )
         return _written(found)
 
-    key = caller.onlooker, now.replace(second=0, microsecond=0), *sorted(parameters)
+    key = question_key(request, caller.onlooker, parameters), now.replace(second=0, microsecond=0)
     content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
     return Response(content, media_type=JSON)
 
