@@ -15,6 +15,7 @@ from services.api.access.cookies import COOKIE
 from services.api.access.keys import ApiKeys, PersonCredential
 from services.api.people.models import RoleName
 from spendmeter.contracts.permissions import ROLES
+from spendmeter.platform.trusted_issuers import TrustedIssuer
 from tests.api.book import Book
 from tests.api.test_auth import bearer
 
@@ -141,6 +142,28 @@ async def a_session_of(api: FastAPI, person: dict[str, Any]) -> dict[str, str]:
     return {"Cookie": f"{COOKIE}={opened}", "Sec-Fetch-Site": "same-origin"}
 
 
+@pytest.fixture
+def pinned(api: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operators pinned the issuer of Ada for acme, and another one for globex."""
+    of = [("acme", ADA["issuer"]), ("globex", "https://former.example")]
+    issuers = tuple(TrustedIssuer(tenant=tenant, issuer=issuer, audience="spend") for tenant, issuer in of)
+    monkeypatch.setattr(api.state.issuers, "trusted", issuers)
+
+
+@pytest.mark.usefixtures("pinned")
+async def test_whoever_cannot_come_in_is_no_other_admin(
+    client: httpx.AsyncClient, api: FastAPI, book: Book
+) -> None:
+    operator = bearer(await book.key("", "admin")) | {"X-Spendmeter-Tenant": "acme"}
+    ada = (await client.put("/v1/people", json=ADA | {"role": "admin"}, headers=operator)).json()
+    former = ADA | {"issuer": "https://former.example", "role": "admin"}
+    assert (await client.put("/v1/people", json=former, headers=operator)).status_code == 200
+    own = await a_session_of(api, ada)
+    refused = await client.delete(f"/v1/people/{ada['person_id']}", params={"reason": "left"}, headers=own)
+    assert (refused.status_code, refused.json()["title"]) == (409, "The last one"), refused.text
+
+
+@pytest.mark.usefixtures("pinned")
 async def test_the_last_who_may_change_everything_stays_unless_an_operator_says_otherwise(
     client: httpx.AsyncClient, api: FastAPI, book: Book
 ) -> None:

@@ -18,8 +18,9 @@ SELECT pg_advisory_xact_lock(hashtextextended($1, 1885695076))
 SELECT count(*) FROM people WHERE role <> ''
 
 -- name: other_admins
--- How many beside the person $1 may change everything, people and keys.
-SELECT (SELECT count(*) FROM people WHERE role = 'admin' AND person_id <> $1) + (
+-- How many beside the person $1 may change everything: keys, and people for whom one of the issuers $2 vouches, for nobody
+-- else comes in.
+SELECT (SELECT count(*) FROM people WHERE role = 'admin' AND person_id <> $1 AND issuer = ANY ($2::text[])) + (
     SELECT count(*) FROM api_keys
     WHERE 'admin' = ANY (scopes) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 )

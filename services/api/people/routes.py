@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 
-from services.api.access.auth import Caller, Reader, Writer, person_id_of
+from services.api.access.auth import Caller, Reader, Writer, issuers_of, person_id_of
 from services.api.access.granting import last_admin, refuse_lasting, refuse_scopes
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.cursors import decode_cursor, page
@@ -88,7 +88,7 @@ async def grant_role(request: Request, caller: Writer, body: GrantedRole) -> Per
         if (row is None or not row["role"]) and await connection.fetchval(SQL["count"]) >= PEOPLE_MAX:
             raise too_many("people with a role", PEOPLE_MAX)
         if row is not None and body.role != "admin":
-            await _refuse_last_admin(connection, caller, person_id, row["role"])
+            await _refuse_last_admin(request, connection, caller, person_id, row["role"])
         given = body.model_dump(include={"name", "role", "team"})
         if row is None or given.items() - dict(row).items():
             await connection.execute(
@@ -106,7 +106,7 @@ async def take_role(
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         person = await _stated(connection, person_id)
-        await _refuse_last_admin(connection, caller, person_id, person.role)
+        await _refuse_last_admin(request, connection, caller, person_id, person.role)
         if person.role:
             await connection.execute(
                 SQL["act"], caller.tenant, person_id, person.issuer, person.subject, person.name, "", "",
@@ -115,13 +115,14 @@ async def take_role(
         return await _stated(connection, person_id)
 
 
-async def _refuse_last_admin(connection: TenantConnection, caller: Caller, person_id: str, role: str) -> None:
+async def _refuse_last_admin(
+    request: Request, connection: TenantConnection, caller: Caller, person_id: str, role: str
+) -> None:
     """Raises HttpRefusal (409) where nobody of the tenant could undo it."""
-    if (
-        role == "admin"
-        and not caller.operator
-        and not await connection.fetchval(SQL["other_admins"], person_id)
-    ):
+    if role != "admin" or caller.operator:
+        return
+    pinned = [each.issuer for each in issuers_of(request).trusted if each.tenant == caller.tenant]
+    if not await connection.fetchval(SQL["other_admins"], person_id, pinned):
         raise last_admin(f"person {person_id}", "make another first")
 
 
