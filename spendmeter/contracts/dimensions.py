@@ -34,9 +34,16 @@ _TAKEN = frozenset(
         *"currency others events unpriced_events list contracted effective amount usage".split(),
         *"of_which_provisional unit quantity bucket bucket_start bucket_end cut open".split(),
         *"from to range tz group_by measure top limit cursor filter key model type name value".split(),
+        *"requests cost billed tokens attempts succeeded lower_bound seats compared ratios share".split(),
+        *"parts within before change window_start window_end unpriced_requests unpriced_tokens".split(),
+        *"change_percent events_before unpriced_events_before provisional_before".split(),
+        *"cost_per_request cost_per_1k_tokens uncached_tokens cache_read_tokens cache_written_tokens".split(),
+        *"cache_hit_rate input_cost input_cost_without_cache cache_return cache_return_percent".split(),
+        *"not_compared_tokens attempts_per_success".split(),
     )
 )
-"""Built-in dimensions, labels, and what stands beside a dimension in an answer, a table or an address."""
+"""Built-in dimensions, labels, and what stands beside a dimension in an answer, a table or an address: every
+field of a row that has dimensions beside it (tests/api/test_dimensions.py)."""
 
 
 def is_name(name: str) -> bool:

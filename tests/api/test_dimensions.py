@@ -6,6 +6,10 @@ from typing import Any
 
 import httpx
 
+from services.api.changes.models import ChangeContributor
+from services.api.spend.models import SeriesRow
+from services.api.unit_economics.models import UnitEconomicsRow
+from spendmeter.contracts.dimensions import trouble_with_name
 from tests.api.book import Book
 
 DAY = {"from": "2026-11-23T00:00:00Z", "to": "2026-11-24T00:00:00Z"}
@@ -138,3 +142,24 @@ async def test_another_tenant_sees_and_uses_nothing_of_it(acme: httpx.AsyncClien
 async def test_who_may_only_read_declares_nothing(acme: httpx.AsyncClient, book: Book) -> None:
     acme.headers["Authorization"] = f"Bearer {await book.key('acme', 'read')}"
     await declare(acme, "customer", 403)
+
+
+def test_no_dimension_is_called_as_a_field_of_a_row_that_it_stands_beside() -> None:
+    for row in (ChangeContributor, SeriesRow, UnitEconomicsRow):
+        assert [name for name in row.model_fields if not trouble_with_name(name)] == [], row
+
+
+async def test_one_that_was_called_as_a_figure_is_before_nobody_could_is_filtered_by_and_never_a_second_figure(
+    acme: httpx.AsyncClient, book: Book
+) -> None:
+    await book.connection.execute(
+        "INSERT INTO dimension_acts (tenant, name, act, reason, by) VALUES ('acme', 'cost', 'declared', 'r', 'me')"
+    )
+    await book.spend("acme", "2026-11-23T10:00Z", "3", cost="high")
+    for path in ("/v1/spend", "/v1/spend/changes"):
+        assert "what a figure of the answer is called" in await refused(acme, path, group_by="team,cost")
+    days = {"from": "2026-11-23", "to": "2026-11-24"}
+    answer = await acme.get("/v1/unit-economics", params={**days, "group_by": "cost"})
+    assert answer.status_code == 422, answer.text
+    [row] = (await asked(acme, **{"filter.cost": "high"}))["totals"]
+    assert row["amount"] == "3"

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.api.http.pretty import PRETTY
 from services.api.http.problems import invalid
+from spendmeter.contracts.dimensions import trouble_with_name
 from spendmeter.contracts.gate import as_booked
 from spendmeter.contracts.series import DIMENSIONS
 
@@ -35,11 +36,14 @@ def dimensions_of(group_by: str) -> list[str]:
 
 
 def check_dimensions(group_by: Iterable[str], filters: Iterable[str], known: Collection[str]) -> None:
-    """Raises HttpRefusal (422), naming the list, for one that is none of `known`."""
+    """Raises HttpRefusal (422), naming the list, for one that is none of `known`; and for an own dimension to
+    group by that was called as a figure is before nobody could: a row has one field of a name."""
     asked = [("group_by", name) for name in group_by] + [(FILTER + name, name) for name in filters]
     for field, name in asked:
         if name not in known:
             raise invalid(field[:64], f"{name[:64]!r} is not one of {', '.join(known)}")
+        if field == "group_by" and name not in DIMENSIONS and trouble_with_name(name):
+            raise invalid(field, f"{name!r} is also what a figure of the answer is called: filter by it")
 
 
 def filters_of(parameters: Iterable[tuple[str, str]], known: Iterable[str]) -> dict[str, list[str]]:
