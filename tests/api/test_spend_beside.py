@@ -113,6 +113,12 @@ def test_ratios_are_of_what_has_a_price_and_of_nothing_are_unknown() -> None:
     assert ratios_of(unknown, unknown) == {
         "per_event": None, "per_1k_tokens": None, "token_share": None, "cache_hit_rate": "0", "discount": "0",
     }  # fmt: skip
+    # 1 of 200 has no price: who knows how many of the 5,000 tokens are its.
+    one = used(200, "2", unpriced=1, input_tokens=5_000)
+    assert (ratios_of(one, one)["per_1k_tokens"], ratios_of(one, one)["per_event"]) == (
+        None,
+        "0.010050251256",
+    )
     assert ratios_of(used(1, "-2"), None)["token_share"] is None
     # 15 of models and a credit of 5 for others are 10: models are not 150 % of it. Nor is a credit of theirs a share.
     assert ratios_of(used(101, "10"), used(100, "15", input_tokens=1))["token_share"] is None

@@ -20,9 +20,9 @@ def ratios_of(of: GroupSum, model: GroupSum | None) -> dict[str, str | None]:
     """By name, of effective cost; None = there is nothing to divide by, or too much of it has no price.
     `model`: the part of it that is calls to models, None = none of it is.
 
-    per_event = cost / events with a price; per_1k_tokens = cost of models / their tokens, times 1,000;
-    token_share = cost of models / all cost; cache_hit_rate = cache-read input / all input; discount = 1 -
-    cost / list cost."""
+    per_event = cost / events with a price; per_1k_tokens = cost of models / their tokens, times 1,000,
+    where all of them have a price, for one without may hold most of the tokens; token_share = cost of models
+    / all cost; cache_hit_rate = cache-read input / all input; discount = 1 - cost / list cost."""
     sums, effective = of.sums, of.sums["effective"]
     priced = sums["events"] - sums["unpriced_events"]
     tokens = _sum(model, lambda unit: unit.endswith("_tokens"))
@@ -30,7 +30,7 @@ def ratios_of(of: GroupSum, model: GroupSum | None) -> dict[str, str | None]:
     listed = sums["list"]
     known = {
         "per_event": _ratio(effective, Decimal(priced)) if _is_known(of) else None,
-        "per_1k_tokens": _ratio(EXACT.multiply(paid, _THOUSAND), tokens) if _is_known(model) else None,
+        "per_1k_tokens": _ratio(EXACT.multiply(paid, _THOUSAND), tokens) if _is_all_priced(model) else None,
         "token_share": _share(paid, effective) if _is_known(of) and _is_known(model) else None,
         "cache_hit_rate": _ratio(_sum(model, _is_read), _sum(model, _is_input)),
         "discount": _ratio(EXACT.subtract(listed, effective), listed),
@@ -49,6 +49,10 @@ def _share(part: Decimal, whole: Decimal) -> Decimal | None:
 
 def _is_known(of: GroupSum | None) -> bool:
     return of is None or of.sums["unpriced_events"] * 100 <= of.sums["events"] * UNPRICED_PERCENT_MAX
+
+
+def _is_all_priced(of: GroupSum | None) -> bool:
+    return of is None or not of.sums["unpriced_events"]
 
 
 def _sum(of: GroupSum | None, has: Callable[[str], bool]) -> Decimal:
