@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,13 +19,17 @@ from openmeter.models import MeterCreate, MeterQueryRequest, MeterUpdate
 from services.api.http.problems import HttpRefusal
 from services.api.readouts.asked import asked_groups, sliced
 from services.api.readouts.readout import AGGREGATIONS, built_in, checked_groups, checked_value
+from services.ledger.roller import Roller
 from spendmeter.contracts.events import EVENT_TYPE
 from spendmeter.contracts.series import DIMENSIONS
 from spendmeter.contracts.units import UNITS
 from spendmeter.platform.serve import Server
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
+from tests.api.test_spend_rollups import roller
 from tests.ports import free_port
+
+__all__ = ["roller"]
 
 DAY = {"from": "2026-11-23T00:00:00Z", "to": "2026-11-24T00:00:00Z"}
 START, END = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
@@ -330,6 +334,31 @@ async def test_values_are_those_that_have_anything_in_the_span(asking: httpx.Asy
         422,
     ]
     assert (await asking.get("/api/v1/meters/cost/subjects")).status_code == 422
+
+
+async def test_values_of_before_minutes_are_kept_are_listed_by_the_hours_that_there_are(
+    asking: httpx.AsyncClient, book: Book, roller: Roller
+) -> None:
+    """From 400 days before this very minute, and from and to any minute."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    old = now - timedelta(days=90, minutes=-50)
+    await book.spend("acme", old.isoformat(), "1", team="old")
+    await book.spend("acme", now.isoformat(), "1", team="new")
+    while await roller.roll_up(now):
+        pass
+    kept = now - timedelta(days=35)
+    await book.connection.execute("DELETE FROM rollups_minute WHERE bucket < $1", kept)
+    await book.connection.execute("DELETE FROM rollups WHERE size = 'five_minutes' AND bucket < $1", kept)
+    await book.connection.execute("INSERT INTO minutes_kept (since) VALUES ($1)", kept)
+
+    async def values(**asked: str) -> Any:
+        answer = await asking.get("/api/v1/meters/cost/group-by/team/values", params=asked)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    assert await values() == ["new", "old"]
+    within = {"from": f"{old:%Y-%m-%dT%H}:20:00Z", "to": f"{old:%Y-%m-%dT%H}:40:00Z"}
+    assert await values(**within) == ["old"]
 
 
 async def test_a_meter_that_is_called_otherwise_sums_what_it_did(

@@ -16,6 +16,8 @@ from services.api.spend.pages import Page, page_of
 from services.api.spend.past import cover_period
 from services.api.spend.question import SpendCursor, SpendQuestion
 from services.api.spend.sums import read_cells, read_totals
+from spendmeter.book.cover import MinutesDropped
+from spendmeter.book.reading import spent_in
 
 ROWS_MAX = 10_000
 GROUPS_MAX = 1_000
@@ -33,11 +35,26 @@ def span_of(start: str | None, end: str | None, calendar: TenantCalendar, now: d
 def values_span(
     start: str | None, end: str | None, calendar: TenantCalendar, now: datetime
 ) -> list[datetime]:
-    """The same for a list of names, which is no figure: without a beginning as many days as may be asked."""
+    """The same for a list of names: without a beginning as many days as may be asked."""
     beyond = instant_of("to", end, calendar.zone) or now
     first = instant_of("from", start, calendar.zone)
     earliest = beyond - timedelta(days=RANGE_DAYS_MAX)
     return list(whole_minutes(first or earliest, beyond, calendar.zone, now))
+
+
+async def whole_where_dropped(
+    connection: TenantConnection, tenant: Tenant, span: Sequence[datetime]
+) -> list[datetime]:
+    """The span of a list of names, which is no figure: of what is older than minutes are kept whole hours."""
+    first, beyond = span
+    for _ in span:
+        try:
+            await spent_in(connection, tenant.tenant, [first, beyond], tenant.timeline)
+        except MinutesDropped as dropped:
+            hour = dropped.hour
+            first = hour.start if hour.start < first < hour.end else first
+            beyond = hour.end if hour.start < beyond < hour.end else beyond
+    return [first, beyond]
 
 
 async def question_of(

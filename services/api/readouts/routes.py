@@ -31,7 +31,13 @@ from services.api.readouts.models import (
     ReadoutSums,
     WindowSize,
 )
-from services.api.readouts.reading import question_of, read_cells_of, span_of, values_span
+from services.api.readouts.reading import (
+    question_of,
+    read_cells_of,
+    span_of,
+    values_span,
+    whole_where_dropped,
+)
 from services.api.readouts.readout import COST, SUBJECT, Readout, built_in, checked_groups, checked_value
 from services.api.spend.buckets import Bucket
 from spendmeter.contracts.events import EVENT_TYPE
@@ -177,7 +183,7 @@ async def query_readout_by_body(
 async def list_subjects(
     request: Request, caller: Reader, meter: Meter, start: ValuesFrom = None, end: ValuesTo = None
 ) -> list[str]:
-    """Which subjects have anything in `[from, to)`."""
+    """Which subjects have anything in `[from, to)`; where minutes are no longer kept, in its whole hours."""
     return await _values(request, caller.tenant, meter, SUBJECT, start, end)
 
 
@@ -230,7 +236,7 @@ async def _values(
         known = await read_tenant(connection, tenant)
         calendar = known.calendar("UTC")
         slices = sliced(AskedGroups([name], {}), readout)
-        span = values_span(start, end, calendar, now)
+        span = await whole_where_dropped(connection, known, values_span(start, end, calendar, now))
         question = await question_of(connection, known, span, None, calendar, slices, now)
         cells = await read_cells_of(connection, question, request.app.state.closed, known.currency)
     return values_of(readout, cells, name)
