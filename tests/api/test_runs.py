@@ -259,6 +259,17 @@ async def test_a_run_of_several_currencies_has_no_cost_for_each_outcome(
     assert (done["cost_per_outcome"], done["cost_currency"]) == (None, "")
 
 
+async def test_a_run_of_which_much_has_no_price_has_no_cost_for_each_outcome(
+    acme: httpx.AsyncClient, made: Made
+) -> None:
+    """An event without a price beside none that has one is no run for nothing."""
+    await made.event("0", status="unpriced")
+    await made.fold()
+    await made.outcome("o", name="done", accepted=True, labels={"run": RUN})
+    [done] = (await receipt(acme))["outcomes"]
+    assert (done["accepted"], done["cost_per_outcome"], done["cost_per_accepted"]) == (1, None, None)
+
+
 async def test_what_was_retracted_is_in_no_sum_and_in_no_list(acme: httpx.AsyncClient, made: Made) -> None:
     await made.event("1", id="kept", outcome=Outcome(name="done"))
     await made.event("2", id="gone", outcome=Outcome(name="done"))

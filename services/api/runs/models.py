@@ -78,7 +78,8 @@ class OutcomeValue(BaseModel):
 class OutcomeSum(BaseModel):
     """Outcomes of one name. stated = accepted + refused + open + reversed. What a cost is divided by: all
     that was not reversed, and the accepted alone; the cost is that of the whole run, with all that failed.
-    Null: there is nothing to divide by, or the run has amounts in several currencies."""
+    Null: there is nothing to divide by, the run has amounts in several currencies, or more than one in a
+    hundred of its events have no price."""
 
     name: str
     first_at: datetime = Field(description="when the first of all that are stated happened")

@@ -15,6 +15,7 @@ from services.api.runs.models import (
     RunCost,
     WorkflowCost,
 )
+from services.api.spend.ratios import UNPRICED_PERCENT_MAX
 from spendmeter.contracts.money import divided, plain
 
 WAYS: Mapping[str, tuple[str, type[RunCost]]] = {
@@ -97,7 +98,9 @@ def _outcome(row: Mapping[str, Any], costs: Sequence[RunCost]) -> OutcomeSum:
 
 
 def _each(cost: RunCost | None, count: int) -> Decimal | None:
-    return divided(cost.effective, Decimal(count)) if cost and count else None
+    if not cost or not count or cost.unpriced_events * 100 > cost.events * UNPRICED_PERCENT_MAX:
+        return None
+    return divided(cost.effective, Decimal(count))
 
 
 def _summary(
