@@ -24,7 +24,7 @@ GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb), dimension
 TO {everyone};
 GRANT EXECUTE ON FUNCTION spent(text, text[], timestamptz[], timestamptz[]), series_within(text, bytea[], jsonb[])
 TO "{alerts}", "{api}", "{api_team}", "{corrector}", "{reservations}";
-GRANT EXECUTE ON FUNCTION budget_now(budgets), accounting_by_partition() TO "{api_team}";
+GRANT EXECUTE ON FUNCTION budget_now(budgets), accounting_by_partition(), behind_book(text[]) TO "{api_team}";
 GRANT SELECT ON own_dimensions, minutes_kept TO "{api_team}";
 GRANT EXECUTE ON FUNCTION budget_now(budgets), catalog_to_publish(int) TO "{reservations}";
 GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), let_minutes_go(timestamptz),
@@ -38,7 +38,7 @@ GRANT EXECUTE ON FUNCTION fault_of(text), raise_id(text, int, bigint), bill_keys
 GRANT EXECUTE ON FUNCTION
     live_keys(), keys_used(), live_sessions(), open_session(bytea, text, interval, int), close_session(bytea), live_people(),
     open_person_session(bytea, text, text, interval, int), end_sessions_but(text[], text[]),
-    accounting_by_partition(), accounting_by_tenant(), accounting_by_key(int), remarks_money(), remarks_seen(int),
+    accounting_by_partition(), behind_book(text[]), accounting_by_tenant(), accounting_by_key(int), remarks_money(), remarks_seen(int),
     catalog_to_publish(int), catalog_published(), catalog_next(), catalog_standing(),
     catalog_record(int, text[], text, text), catalog_publications_after(int),
     catalog_bring_back(int, text[], text, text, timestamptz), catalog_used(), catalog_unknown(timestamptz),

@@ -138,3 +138,25 @@ def test_the_younger_of_two_measurements_counts() -> None:
     progress = BookProgress()
     progress.record_log_ends({0: 10}, NOON)
     assert observe(progress, [row(end=12, next_origin=9, at=2)]).in_flight == 3
+
+
+def behind(offsets: int, partition: int = 0, *, is_open: bool = True) -> dict[str, Any]:
+    return {"partition": partition, "is_open": is_open, "behind": offsets}
+
+
+def test_what_follows_the_book_is_complete_as_the_book_was_when_it_had_come_no_farther() -> None:
+    progress = BookProgress()
+    at_1, at_9 = NOON + timedelta(seconds=1), NOON + timedelta(seconds=9)
+    rows = [row(end=100, next_origin=100, at=1)]
+    assert progress.folded(rows, [], at_1).complete_through == at_1
+    rows = [row(end=140, next_origin=140, at=9)]
+    lagging = progress.folded(rows, [behind(30)], at_9)
+    assert (lagging.complete_through, lagging.in_flight) == (at_1, 0)
+    assert observe(progress, rows).complete_through == at_9
+    assert progress.folded(rows, [behind(140)], at_9).complete_through is None
+
+
+def test_of_corrections_and_of_accounts_that_are_closed_nobody_knows_when_they_were_accepted() -> None:
+    rows = [row(end=100, next_origin=100, at=1)]
+    for lacks in (behind(1, -1), behind(1, is_open=False)):
+        assert BookProgress().folded(rows, [lacks], NOON).complete_through is None

@@ -314,6 +314,16 @@ async def test_sums_by_model_of_a_book_that_is_folded_already_are_made_by_a_migr
     )
 
 
+async def test_a_corrector_of_before_is_refused_and_adds_nothing(
+    book: BookByHand, projector: Projector, pool: asyncpg.Pool
+) -> None:
+    await projector.catch_up()
+    moved_then = "UPDATE projection_marks SET next_offset = next_offset + 1 WHERE projection = $1"
+    with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="older than the schema"):
+        await pool.execute(moved_then, "run_days")
+    await book.owner.execute(moved_then, "run_days")
+
+
 async def test_of_two_that_fold_the_same_one_is_told_and_writes_nothing(
     owner: asyncpg.Connection, book: BookByHand, pool: asyncpg.Pool
 ) -> None:

@@ -173,9 +173,9 @@ async def test_a_role_cannot_enter_another_database(
 
 MAY_CALL = {
     "usage_sum", "usage_total", "dimension", "dimensions", "spent", "series_within", "budget_now",
-    "accounting_by_partition",
+    "accounting_by_partition", "behind_book",
 }  # fmt: skip
-"""Of functions, what the role that sees one team may call: the last counts offsets alone."""
+"""Of functions, what the role that sees one team may call: the last two count offsets alone."""
 
 
 async def test_who_sees_one_team_reads_what_team_rows_says_and_each_table_has_its_policy(

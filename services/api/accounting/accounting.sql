@@ -4,12 +4,9 @@ SELECT partition, next_origin, booked, duplicate, conflict, rejected, holes, str
 FROM accounting_by_partition()
 
 -- name: unfolded
--- Offsets of the book that are not in the projections $1 yet, of all tenants; of several, those of each.
-SELECT coalesce(sum(greatest(0, p.next_origin - coalesce(m.next_offset, 0))), 0)::bigint
-FROM accounting_by_partition() p CROSS JOIN unnest($1::text[]) AS asked (projection) LEFT JOIN LATERAL (
-    SELECT next_offset FROM projection_marks m
-    WHERE m.projection = asked.projection AND m.partition = p.partition ORDER BY m.account DESC LIMIT 1
-) AS m ON true
+-- Offsets of the book, of all tenants, that are not in the projections $1 yet: where one of them is not. By partition; not
+-- is_open = of accounts that are closed.
+SELECT partition, is_open, behind FROM behind_book($1) WHERE behind > 0
 
 -- name: database
 -- Which database this is: of which cluster, on which of its timelines, made when.

@@ -9,12 +9,14 @@ flight; behind a backlog it is the youngest end seen so far that the position ha
 ends are remembered. A process that starts behind a backlog has seen none, and says None instead of a guess.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.api.http.models import Complete
 
+CORRECTIONS = -1
+"""Their partition: the corrector's, which has no log end."""
 OUTCOMES = ("booked", "duplicate", "conflict", "rejected", "holes")
 SNAPSHOT_AGE_MAX = timedelta(seconds=60)
 """Requests answer side by side: one that looks at an older snapshot of the book must not be told what a
@@ -56,6 +58,23 @@ class BookProgress:
             in_flight=sum(each or 0 for each in flying) if rows and None not in flying else None,
             in_flight_age_s=None if age is None else max(0.0, round(age.total_seconds(), 1)),
         )
+
+    def folded(
+        self, rows: Sequence[Mapping[str, Any]], behind: Iterable[Mapping[str, Any]], now: datetime
+    ) -> Complete:
+        """The same of what follows the book: `behind` are rows of behind_book(). It is as the book was when
+        that had come no farther; of what is behind in accounts that are closed, or in corrections, nobody
+        knows when it was accepted."""
+        booked, lacks = self.observe(rows, now), list(behind)
+        if not lacks:
+            return booked
+        back = {each["partition"]: each["behind"] for each in lacks if each["is_open"]}
+        known = len(back) == len(lacks) and CORRECTIONS not in back
+        earlier = [
+            {**row, "next_origin": max(0, row["next_origin"] - back.get(row["partition"], 0))} for row in rows
+        ]
+        through = self.observe(earlier, now).complete_through if known else None
+        return booked.model_copy(update={"complete_through": through})
 
     def with_log_ends(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The same rows with the youngest log end of each, and one for every partition that has none yet."""

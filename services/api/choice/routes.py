@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.api.access.auth import Caller, Reader
 from services.api.access.sharing import answered_once, question_key
-from services.api.accounting.completeness import completeness, unfolded
+from services.api.accounting.completeness import Folded, folded, not_added_up
 from services.api.choice.asked import candidates_of, decimal_of, figure_of, growth_of, usage_of, utc_days
 from services.api.choice.comparing import (
     Worth,
@@ -28,7 +28,6 @@ from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, filters_of
-from services.api.http.models import Complete
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import JSON, Negotiated
@@ -42,6 +41,7 @@ DAYS_MAX = 100
 TOP_MAX = 50
 FIGURE_MAX, ATTEMPTS_MAX = 10**9, 100
 PARAMETERS = "from to range tz candidates top growth price_per_error price_per_second".split()
+PROJECTIONS = ("cells", "quality_hours")
 NO_FILTER: Mapping[str, list[str]] = {}
 
 router = APIRouter(tags=["models"], route_class=Negotiated)
@@ -63,12 +63,11 @@ class SliceRows:
     """What one transaction read about a slice of the tenant's traffic."""
 
     tenant: Tenant
-    complete: Complete
+    folded: Folded
     days: tuple[date, date]
     traffic: list[Any]
     own: dict[tuple[str, str], CallSums]
     everywhere: dict[tuple[str, str], CallSums]
-    unfolded: int
 
 
 @router.get(
@@ -113,7 +112,8 @@ async def compare_models(
             end = now if end is None else end
             start = end - timedelta(days=DAYS) if start is None else start
             days = utc_days(*checked_range(start, end, DAYS_MAX))
-            rows = await read_slice(request, connection, tenant, days, filters)
+            standing = await folded(request, connection, caller.onlooker, *PROJECTIONS)
+            rows = await read_slice(connection, tenant, days, filters, standing)
 
         def work() -> ComparedModels:
             return _compared(caller, rows, snapshot.book, now, named, top, worth, stated)
@@ -127,11 +127,11 @@ async def compare_models(
 
 
 async def read_slice(
-    request: Request,
     connection: TenantConnection,
     tenant: Tenant,
     days: tuple[date, date],
     filters: Mapping[str, list[str]],
+    standing: Folded,
 ) -> SliceRows:
     """Raises HttpRefusal (422) for a slice of more ways to be served and priced than one answer holds."""
     asked = await slice_of(connection, filters, days)
@@ -141,12 +141,11 @@ async def read_slice(
     everywhere = await (await slice_of(connection, NO_FILTER, days)).calls() if filters else own
     return SliceRows(
         tenant=tenant,
-        complete=await completeness(request, connection),
+        folded=standing,
         days=days,
         traffic=traffic,
         own=own,
         everywhere=everywhere,
-        unfolded=await unfolded(connection, "cells", "quality_hours"),
     )
 
 
@@ -180,15 +179,14 @@ def _compared(
         models=models,
         not_shown=beyond,
         not_comparable=lacking,
-        not_in_it=_missing(rows, len(found)),
-        **vars(rows.complete),
+        not_in_it=_missing(caller, rows, len(found)),
+        **vars(rows.folded.complete),
     )
 
 
-def _missing(rows: SliceRows, currencies: int) -> list[str]:
+def _missing(caller: Caller, rows: SliceRows, currencies: int) -> list[str]:
     said = ["which models take contexts as long as these is in no price list here: ask their vendors"]
-    if rows.unfolded:
-        said.append(f"{rows.unfolded:,} booked events of all tenants are not added up yet")
+    said += not_added_up(caller.onlooker, rows.folded.unfolded)
     if currencies > 1:
         said.append("success and latency are of all currencies together, and context lengths too")
     if not currencies:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from services.api.access.auth import Reader
-from services.api.accounting.completeness import completeness, unfolded
+from services.api.accounting.completeness import folded
 from services.api.database.transactions import database_of
 from services.api.events.models import ListedEvent
 from services.api.http.models import Text
@@ -42,7 +42,7 @@ async def get_run(
     """One run as a receipt over all cost classes: what it cost, by class, model, agent and workflow; how its
     calls went; what it achieved, accepted and reversed, and the cost of each; and what is not in it."""
     async with database_of(request).reading(caller.tenant) as connection:
-        complete = await completeness(request, connection)
+        complete, unfolded = await folded(request, connection, caller.onlooker, "runs", "run_outcomes")
         sums = await connection.fetch(SQL["sums"], run, GROUPS_MAX)
         outcomes = await connection.fetch(SQL["outcomes"], run, GROUPS_MAX)
         if not sums and not outcomes:
@@ -57,7 +57,7 @@ async def get_run(
             sums,
             outcomes,
             dangling=await connection.fetchval(SQL["dangling"], run),
-            unfolded=await unfolded(connection, "runs"),
+            unfolded=unfolded,
             in_flight=complete.in_flight,
         )
         rows = []

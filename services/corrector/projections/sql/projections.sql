@@ -51,8 +51,9 @@ FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::b
 WHERE coalesce(bytes_before, 0) < $7
 
 -- name: hold_marks
--- How many of the marks are where they were sought; those are ours until COMMIT.
-SELECT count(*) FROM (
+-- How many of the marks are where they were sought; those are ours until COMMIT. By which rules we fold: who says nothing,
+-- or a lower number than the schema asks for, is refused (0081_behind_book.sql).
+SELECT count(*), set_config('app.fold_rules', '1', true) FROM (
     SELECT FROM projection_marks WHERE (projection, partition, account, next_offset)
         IN (SELECT * FROM unnest($1::text[], $2::int[], $3::int[], $4::bigint[]))
     ORDER BY projection, partition, account FOR UPDATE
