@@ -10,6 +10,8 @@ import asyncpg
 import httpx
 import pytest
 
+from services.api.choice import slices
+from services.api.choice.decisions import AGAIN, TOO_MUCH
 from spendmeter.platform.roles import role_url
 from tests.api.book import Book
 from tests.api.used_models import UsedModels
@@ -94,6 +96,35 @@ async def test_a_decision_keeps_its_forecast_and_shows_what_it_has_saved(
         {"owner": "ada", "currency": "USD", "decisions": 1, "not_judged": 0, "saving_low": "0.11", "saving_high": "0.11"}
     ]  # fmt: skip
     assert (await listed(acme, owner="bob")) == {"decisions": [], "credits": []}
+
+
+async def test_a_decision_that_is_too_much_for_an_answer_says_so_and_the_others_are_answered(
+    used: UsedModels, acme: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of support there are five days and units of n since; of search, two."""
+    much = await decide(acme)
+    little = await decide(acme, filter={"team": "search"})
+    monkeypatch.setattr(slices, "ROWS_MAX", 4)
+    found = {each["id"]: each["realised"] for each in (await listed(acme))["decisions"]}
+    assert found[much["id"]]["says"] == TOO_MUCH
+    assert (found[much["id"]]["calls"], found[much["id"]]["saving_low"]) == (None, None)
+    assert found[little["id"]]["calls"] == 7
+    answer = await acme.get(f"/v1/models/decisions/{much['id']}")
+    assert (answer.status_code, answer.json()["realised"]["says"]) == (200, TOO_MUCH)
+
+
+async def test_while_the_book_is_added_up_anew_nothing_is_said_to_be_saved_and_nothing_forecast(
+    used: UsedModels, acme: httpx.AsyncClient
+) -> None:
+    made = await decide(acme)
+    await used.book.partition(0, log_end=10**6, read_at=TODAY, booked=10**6)
+    [found] = (await listed(acme))["decisions"]
+    assert (found["realised"]["says"], found["realised"]["saving_low"]) == (AGAIN, None)
+    assert found["forecast"] == made["forecast"]
+    refused = await acme.post(
+        "/v1/models/decisions", json=MOVE | effective(8) | {"filter": {"team": "search"}}
+    )
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "60")
 
 
 async def test_what_is_too_early_is_said_and_in_no_credit(used: UsedModels, acme: httpx.AsyncClient) -> None:

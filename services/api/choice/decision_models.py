@@ -64,8 +64,8 @@ class RealisedSaving(BaseModel):
 
     first_day: date
     last_day: date | None = Field(description="the last complete day; null: none is over yet")
-    calls: int = Field(description="on the new model")
-    calls_left: int = Field(description="that the old model still has")
+    calls: int | None = Field(description="on the new model; null: nobody counted them, and `says` why")
+    calls_left: int | None = Field(description="that the old model still has")
     currency: str
     booked: DecimalString | None
     would_low: DecimalString | None = Field(description="what they would have cost on the old model")

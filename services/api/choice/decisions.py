@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.api.access.auth import Governing, Reader
 from services.api.access.sharing import answered_once
+from services.api.accounting.completeness import being_added_up
 from services.api.choice.asked import candidates_of, growth_of
 from services.api.choice.comparing import ModelKey, key_of
 from services.api.choice.decision_models import (
@@ -20,8 +21,8 @@ from services.api.choice.decision_models import (
     NewDecision,
     SavingForecast,
 )
-from services.api.choice.realised import Move, credits_of, forecast_of, overlap, realised_of
-from services.api.choice.slices import slice_of
+from services.api.choice.realised import Move, credits_of, forecast_of, overlap, realised_of, unread
+from services.api.choice.slices import ROWS_MAX, slice_of
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
@@ -41,6 +42,12 @@ EVIDENCE = timedelta(days=30)
 REACH = timedelta(days=366)
 """How far before or after today a decision may take effect; savings are counted for as long."""
 
+PROJECTIONS = ("cells", "quality_hours")
+AGAIN = "what was booked is being added up anew"
+TOO_MUCH = (
+    f"its slice has more than {ROWS_MAX:,} days, prices and ways of serving: more than one answer holds"
+)
+
 SQL = load_sql(Path(__file__).with_name("decisions.sql"))
 router = APIRouter(tags=["models"], route_class=Negotiated)
 
@@ -57,7 +64,8 @@ async def list_decisions(
             *await connection.fetch(SQL["in_force"], owner),
             *await connection.fetch(SQL["withdrawn"], owner, WITHDRAWN_MAX),
         ]
-        decisions = [await _answer(connection, caller.tenant, row, book) for row in rows]
+        again = await being_added_up(connection, *PROJECTIONS)
+        decisions = [await _answer(connection, caller.tenant, row, book, again=again) for row in rows]
     return ModelDecisions(decisions=decisions, credits=credits_of(decisions))
 
 
@@ -69,14 +77,16 @@ async def get_decision(request: Request, caller: Reader, id: UUID) -> ModelDecis
         row = await connection.fetchrow(SQL["one"], id)
         if row is None:
             raise not_found(f"there is no decision {id}")
-        return await _answer(connection, caller.tenant, row, book)
+        again = await being_added_up(connection, *PROJECTIONS)
+        return await _answer(connection, caller.tenant, row, book, again=again)
 
 
 @router.post("/v1/models/decisions", status_code=201, responses=answers("model_decision", status=201))
 async def decide(request: Request, response: Response, caller: Governing, body: NewDecision) -> ModelDecision:
     """Write down that a slice moves to another model. What it is to save is worked out now, from the 30
-    complete days before it takes effect, and kept with its inputs. A call's saving is one decision's: a
-    second one to the same model for a slice that may hold the same calls is refused (409)."""
+    complete days before it takes effect, and kept with its inputs; while what was booked is added up anew, it
+    is refused (503). A call's saving is one decision's: a second one to the same model for a slice that may
+    hold the same calls is refused (409)."""
     book, now = await _book(request), datetime.now(UTC)
     move = _move(body.from_model, body.to_model, body.growth)
     if abs(body.effective_day - now.date()) > REACH:
@@ -91,6 +101,10 @@ async def decide(request: Request, response: Response, caller: Governing, body: 
         if key_of(move.old, pricing) == key_of(move.new, pricing):
             raise invalid("to_model", "is the model that it moves from")
         await _refuse_overlap(connection, scope, move, pricing)
+        if await being_added_up(connection, *PROJECTIONS):
+            raise HttpRefusal(
+                503, "Not added up yet", f"{AGAIN}: decide it in some minutes", retry_after_s=60
+            )
         forecast = await _forecast(connection, move, scope, pricing, min(body.effective_day, now.date()))
         growth = (move.growth.low, move.growth.high) if move.growth else (None, None)
         made = await connection.fetchval(
@@ -179,7 +193,10 @@ async def _filters(
     return asked
 
 
-async def _answer(connection: TenantConnection, tenant: str, row: Any, book: PriceBook) -> ModelDecision:
+async def _answer(
+    connection: TenantConnection, tenant: str, row: Any, book: PriceBook, *, again: bool
+) -> ModelDecision:
+    """`again`: sums are of a part of the book alone, just now."""
     fields = {name: row[name] for name in ModelDecision.model_fields if name in row}
     if row["withdrawn_at"] is not None:
         return ModelDecision(**fields, realised=None)
@@ -190,11 +207,13 @@ async def _answer(connection: TenantConnection, tenant: str, row: Any, book: Pri
     days = row["effective_day"], min(today, row["effective_day"] + REACH)
     pricing = Pricing(book=book, tenant=tenant, currency=forecast.currency, at=datetime.now(UTC))
     rows, calls = [], {}
+    if again:
+        return ModelDecision(**fields, realised=unread(forecast.currency, days, AGAIN))
     if days[0] < days[1]:
         filters = await _filters(connection, row["filter"], [move.old, move.new], pricing)
         asked = await slice_of(connection, filters, days)
         if (found := await asked.used("daily")) is None:
-            raise invalid("id", "its slice has more prices and ways of serving than one answer holds")
+            return ModelDecision(**fields, realised=unread(forecast.currency, days, TOO_MUCH))
         rows, calls = found, await asked.calls()
 
     def work() -> ModelDecision:

@@ -104,6 +104,19 @@ def realised_of(
     )
 
 
+def unread(currency: str, days: tuple[date, date], says: str) -> RealisedSaving:
+    """Of a decision whose calls were not read, for this reason."""
+    names = ("calls", "calls_left", "booked", "would_low", "would_high", "saving_low", "saving_high")
+    return RealisedSaving(
+        first_day=days[0],
+        last_day=days[1] - timedelta(days=1) if days[0] < days[1] else None,
+        currency=currency,
+        **dict.fromkeys(names),
+        says=says,
+        notes=[],
+    )
+
+
 class _Realised:
     """So far."""
 
