@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from services.api.accounting.completeness import UNFOLDED_MAX
+from services.api.coding_agents.routes import BEING_ADDED_UP
 from spendmeter.contracts.events import Labels
 from tests.api.book import Book
 from tests.api.test_assets import days_ago
@@ -223,6 +225,22 @@ async def test_what_is_not_added_up_yet_is_said(acme: httpx.AsyncClient, flows: 
     await flows.book.connection.execute("DELETE FROM projection_marks WHERE projection = 'agent_people'")
     [lack] = (await ask(acme))["not_in_it"]
     assert lack.endswith("booked events of all tenants are not added up yet")
+
+
+async def test_while_the_book_is_added_up_anew_no_merged_change_has_a_cost(
+    acme: httpx.AsyncClient, flows: Flows
+) -> None:
+    await a_month(flows)
+    await flows.follow()
+    [row] = (await ask(acme))["rows"]
+    assert (row["cost_per_merged"], row["missing"]) == ("0.6", [])
+    await flows.book.connection.execute(
+        "UPDATE positions SET next_origin = next_origin + $1, booked = booked + $1", UNFOLDED_MAX + 1
+    )
+    body = await ask(acme)
+    [row] = body["rows"]
+    assert (row["cost_per_merged"], row["missing"]) == (None, [BEING_ADDED_UP])
+    assert body["not_in_it"] == [f"{UNFOLDED_MAX + 1:,} booked events of all tenants are not added up yet"]
 
 
 async def test_what_has_no_price_is_said_beside_a_bound(acme: httpx.AsyncClient, flows: Flows) -> None:

@@ -10,12 +10,12 @@ from services.api.workflows.bootstrap import ACCEPTED_MIN, DAYS_MIN
 from spendmeter.contracts.money import divided
 
 
-def rows_of(shown: TeamShown, currency: str, unnamed: str) -> list[AgentRow]:
+def rows_of(shown: TeamShown, currency: str, untold: str) -> list[AgentRow]:
     """A row a currency, the one with most events first; without any cost one of the tenant's `currency`.
-    `unnamed`: why there is no merged change at all, '' = there are some."""
+    `untold`: why of no row can be said what a merged change cost, '' = it may be."""
     sums = shown.sums
     costs = sums.costs or {currency: CodingCost()}
-    missing = _missing(shown, unnamed)
+    missing = _missing(shown, untold)
     return [
         AgentRow(
             tool=shown.tool,
@@ -47,20 +47,17 @@ def unnamed_reason(merged_names: Sequence[str], outcome_names: Sequence[str]) ->
     return f"no outcome of these days is called {' or '.join(merged_names)}: {there}"
 
 
-def not_in_it(merged_by_none: Decimal, unfolded: int) -> list[str]:
+def not_in_it(merged_by_none: Decimal) -> list[str]:
     """What the rows lack."""
-    found = []
-    if merged_by_none:
-        named = "they name neither a session of a tool nor a tool"
-        found.append(f"{_count(merged_by_none)} merged changes are in no row: {named}")
-    if unfolded:
-        found.append(f"{unfolded:,} booked events of all tenants are not added up yet")
-    return found
+    if not merged_by_none:
+        return []
+    named = "they name neither a session of a tool nor a tool"
+    return [f"{_count(merged_by_none)} merged changes are in no row: {named}"]
 
 
-def _missing(shown: TeamShown, unnamed: str) -> list[str]:
-    if unnamed:
-        return [unnamed]
+def _missing(shown: TeamShown, untold: str) -> list[str]:
+    if untold:
+        return [untold]
     found, sums = [], shown.sums
     if len(sums.costs) > 1:
         currencies = " and ".join(sorted(sums.costs))

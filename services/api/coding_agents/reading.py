@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from services.api.accounting.completeness import unfolded
 from services.api.assets.store import SQL as ASSETS
 from services.api.assets.store import with_revisions
 from services.api.coding_agents.seats import ToolLicence
@@ -55,8 +54,6 @@ class SumsRead:
     sums: Mapping[tuple[str, str], AgentSums]
     merged_by_none: Decimal
     """Changes that name neither a session of a tool nor a tool."""
-    unfolded: int
-    """Events of the book that are not in it yet, of all tenants."""
 
 
 async def read_licences(connection: TenantConnection, asked: AskedAgents) -> list[ToolLicence]:
@@ -107,9 +104,8 @@ async def read_sums(
     for licence in (each for each in licences if each.counts_people):
         for team, seats in licence.seats_by_team(asked.start, last).items():
             if (licence.tool, team) in found:
-                found[licence.tool, team].seated += seats
-    lacking = [await unfolded(connection, each) for each in PROJECTIONS]
-    return SumsRead(sums=found, merged_by_none=merged_by_none, unfolded=max(lacking))
+                found[licence.tool, team].seated[licence.asset.id] += seats
+    return SumsRead(sums=found, merged_by_none=merged_by_none)
 
 
 async def read_names(connection: TenantConnection, asked: AskedAgents) -> list[str]:

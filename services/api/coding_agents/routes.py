@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Request
 
 from services.api.access.auth import Reader
 from services.api.access.sharing import answered_once
-from services.api.accounting.completeness import completeness
+from services.api.accounting.completeness import UNFOLDED_MAX, folded, not_added_up
 from services.api.coding_agents.figures import not_in_it, rows_of, unnamed_reason
 from services.api.coding_agents.models import AgentRow, CodingAgentCosts
-from services.api.coding_agents.reading import AskedAgents, read_licences, read_names, read_sums
+from services.api.coding_agents.reading import PROJECTIONS, AskedAgents, read_licences, read_names, read_sums
 from services.api.coding_agents.sums import PEOPLE_MIN, TeamShown, by_team, by_tool, by_tool_and_team
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import database_of
@@ -26,6 +26,9 @@ from spendmeter.contracts.events import LABEL_CHARACTERS_MAX
 DAYS, DAYS_MAX = 30, 100
 NAMES_MAX = 20
 MERGED = "pull_request_merged"
+BEING_ADDED_UP = (
+    "what was booked is being added up anew: cost and merged changes are not of the same events yet"
+)
 Named = Annotated[Text, Query(min_length=1, max_length=LABEL_CHARACTERS_MAX)]
 
 router = APIRouter(tags=["coding agents"], route_class=Negotiated)
@@ -74,16 +77,16 @@ async def get_coding_agents(
     )
     async with database_of(request).reading(caller.tenant) as connection:
         tenant = await read_tenant(connection, caller.tenant)
-        complete = await completeness(request, connection)
+        complete, unfolded = await folded(request, connection, caller.onlooker, *PROJECTIONS)
         licences = await read_licences(connection, asked)
         read = await read_sums(connection, asked, licences, last)
         names = await read_names(connection, asked)
     all_teams = caller.may("admin")
     rows = by_tool_and_team(read.sums, all_teams=all_teams)
-    unnamed = unnamed_reason(asked.merged, names)
+    untold = BEING_ADDED_UP if unfolded > UNFOLDED_MAX else unnamed_reason(asked.merged, names)
 
     def table(shown: Sequence[TeamShown]) -> list[AgentRow]:
-        return [row for each in shown for row in rows_of(each, tenant.currency, unnamed)]
+        return [row for each in shown for row in rows_of(each, tenant.currency, untold)]
 
     return CodingAgentCosts(
         first_day=start,
@@ -92,7 +95,7 @@ async def get_coding_agents(
         outcome_names=names,
         people_min=PEOPLE_MIN,
         all_teams=all_teams,
-        not_in_it=not_in_it(read.merged_by_none, read.unfolded),
+        not_in_it=[*not_in_it(read.merged_by_none), *not_added_up(caller.onlooker, unfolded)],
         tools=table(by_tool(read.sums)),
         teams=table(by_team(rows)),
         rows=table(rows),

@@ -5,7 +5,7 @@ two is a person's record. The others of a tool are one row, to which the smalles
 too few would stand behind it: otherwise the tool's total less all that is named would be theirs.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -52,13 +52,13 @@ class AgentSums:
     merged_days: set[date] = field(default_factory=set)
     people: defaultdict[date, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Pseudonyms by month: whoever works in two months has two."""
-    seated: int = 0
-    """Seats that were given to them."""
+    seated: Counter[str] = field(default_factory=Counter)
+    """Seats that were given to them, by licence: who has one of each of two is one person."""
 
     @property
     def known_people(self) -> int:
         """At least so many."""
-        return max(self.seated, max(map(len, self.people.values()), default=0))
+        return max((*self.seated.values(), *map(len, self.people.values())), default=0)
 
     def add(self, other: "AgentSums") -> None:
         """Count this too."""
@@ -70,7 +70,7 @@ class AgentSums:
         self.merged_days |= other.merged_days
         for month, users in other.people.items():
             self.people[month] |= users
-        self.seated += other.seated
+        self.seated.update(other.seated)
 
 
 @dataclass(frozen=True, kw_only=True)

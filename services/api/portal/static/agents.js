@@ -98,7 +98,9 @@ function comparison(now, before, days) {
   const [currency] = own.keys();
   const whole = [...now.tools, ...before.tools].every(({ lower_bound: lower }) => !lower);
   if (own.size !== 1 || earlier.size > 1 || (earlier.size && !earlier.has(currency)) || !whole) return "";
-  const than = { more: `against the ${days} days before`, none: `in the ${days} days before` };
+  // Today is among the days, and not over; those before are.
+  const past = `the ${days} whole days before`;
+  const than = { more: `with today so far, against ${past}`, none: `in ${past}` };
   return changeOf(own.get(currency), earlier.get(currency) ?? 0n, currency, than).text;
 }
 
