@@ -66,6 +66,8 @@ def _print(answer: Any) -> None:
             of = ", ".join(named(row[name]) for name in answer["group_by"]) or "it"
             said = "is what bills say: in no cost of a request"
             say(f"{rounded(row['billed'])} {row['currency']} of {of} {said}")
+    for lack in answer["not_in_it"]:
+        say(lack)
     for release in answer["releases"]:
         say(f"{release['day']}: version {release['version']} of {release['workflow']} came")
 

@@ -27,7 +27,7 @@ FRESH, READ, WRITE = ("input_tokens", "3"), ("cache_read_tokens", "0.3"), ("cach
 def summed(**said: Any) -> dict[str, Any]:
     names = (
         "billed of_which_provisional tokens uncached_tokens cache_read_tokens cache_written_tokens cached_cost "
-        "cached_cost_without uncached_cost not_compared_tokens"
+        "cached_cost_without uncached_cost not_compared_tokens unpriced_requests unpriced_tokens"
     ).split()
     return {
         "key": [], "currency": "USD", "requests": Decimal(4), "unpriced_events": 0, "cost": Decimal(10),
@@ -85,13 +85,26 @@ def test_a_row_of_a_bill_is_no_request_and_what_it_says_no_cost_of_one() -> None
     assert (row.cost, row.billed, row.cost_per_request, row.cost_per_1k_tokens) == (10, 6, 1, 2)
 
 
-@pytest.mark.parametrize(("unpriced", "each"), [(2, Decimal("0.05")), (3, None), (200, None)])
+@pytest.mark.parametrize(("unpriced", "each"), [(2, Decimal("0.05")), (3, None), (202, None)])
 def test_where_much_has_no_price_nobody_knows_what_a_request_costs(
     unpriced: int, each: Decimal | None
 ) -> None:
-    """10 USD for 200 requests, of which two may have none."""
-    row = row_of(summed(requests=Decimal(200), unpriced_events=unpriced), (), None)
+    """9.90 USD for 200 requests of which two have no price: of 198."""
+    row = row_of(
+        summed(
+            requests=Decimal(200), unpriced_requests=Decimal(unpriced), unpriced_events=unpriced, cost=Decimal("9.9")
+        ), (), None,
+    )  # fmt: skip
     assert (row.cost_per_request, row.lower_bound) == (each, True)
+
+
+def test_one_event_that_holds_most_of_the_tokens_makes_no_thousand_cheap() -> None:
+    """1 of 200 events has no price, and 9,000 of 10,000 tokens; of 100,000 it is 1 in a hundred: 10 over 99,000."""
+    said = {"requests": Decimal(200), "unpriced_requests": Decimal(1), "unpriced_events": 1}
+    row = row_of(summed(**said, tokens=Decimal(10_000), unpriced_tokens=Decimal(9_000)), (), None)
+    assert (row.cost_per_1k_tokens, row.unpriced_tokens) == (None, 9_000)
+    row = row_of(summed(**said, tokens=Decimal(100_000), unpriced_tokens=Decimal(1_000)), (), None)
+    assert row.cost_per_1k_tokens == Decimal("0.101010101010")
 
 
 async def event(book: Book, id: str, amounts: dict[tuple[str, str], int], **said: Any) -> None:
@@ -102,12 +115,13 @@ async def event(book: Book, id: str, amounts: dict[tuple[str, str], int], **said
         for (unit, price), quantity in amounts.items()
     ]
     cost = sum((Decimal(line.amount or 0) for line in lines), Decimal(0))
+    status = said.pop("status", "priced")
     given = {"provider": "anthropic", "sku": "claude", "usage": usage, "labels": Labels(team="web"), **said}
     made = UsageEvent(
         specversion="1.0", type="spendmeter.usage.v1", source="bot", subject="s", id=id, tenant="acme", keyid="k1",
         time=AT, receivedat=AT, data=UsageData(**given),
     )  # fmt: skip
-    await book.entry(made, str(cost), lines)
+    await book.entry(made, str(cost), lines, status=status)
 
 
 async def ask(client: httpx.AsyncClient, status: int = 200, **asked: Any) -> dict[str, Any]:
@@ -146,6 +160,20 @@ async def test_it_is_read_of_the_book_by_any_filter(
         headers={"Accept": "text/csv"},
     )
     assert "cost_per_request" in table.text.splitlines()[0]
+
+
+async def test_what_has_no_price_is_on_neither_side_of_a_ratio(
+    acme: httpx.AsyncClient, book: Book, flows: Flows
+) -> None:
+    """99 requests of 1,000 tokens at 3 a million, and one of 1,000 tokens without a price: 0.003 each, as of 99."""
+    for n in range(99):
+        await event(book, f"e{n}", {FRESH: 1_000})
+    await event(book, "unknown", {}, status="unpriced", usage={"input_tokens": 1_000})
+    await flows.follow()
+    [row] = (await ask(acme))["rows"]
+    assert (row["requests"], row["unpriced_requests"], row["unpriced_events"]) == ("100", "1", 1)
+    assert (row["tokens"], row["unpriced_tokens"], row["cost"]) == ("100000", "1000", "0.297")
+    assert (row["cost_per_request"], row["cost_per_1k_tokens"]) == ("0.003", "0.003")
 
 
 @pytest.mark.parametrize(
@@ -191,3 +219,34 @@ async def test_which_versions_of_workflows_came_in_these_days_is_said(
     assert await releases(**{"filter.workflow": "refund"}) == await releases()
     assert await releases(**{"filter.workflow": "other"}) == []
     assert await releases(**{"filter.workflow_version": "v1"}) == []
+
+
+async def test_while_it_is_added_up_anew_it_is_not_said_to_be_complete(
+    acme: httpx.AsyncClient, book: Book, flows: Flows
+) -> None:
+    await event(book, "e1", {FRESH: 500_000})
+    await flows.follow()
+    body = await ask(acme)
+    assert (body["complete_through"] is None, body["not_in_it"]) == (False, [])
+    await book.connection.execute("DELETE FROM projection_marks WHERE projection = 'quality_hours'")
+    body = await ask(acme)
+    assert body["complete_through"] is None
+    assert body["not_in_it"] == ["2 booked events of all tenants are not added up yet"]
+
+
+@pytest.mark.parametrize(
+    "lacks",
+    [
+        "INSERT INTO closed_accounts VALUES (0, now() - interval '1 day', 7)",
+        "INSERT INTO corrector (topic, next_entry) VALUES ('t', 7)",
+    ],
+)
+async def test_former_accounts_and_corrections_that_are_to_be_added_up_count(
+    acme: httpx.AsyncClient, book: Book, flows: Flows, lacks: str
+) -> None:
+    await event(book, "e1", {FRESH: 500_000})
+    await flows.follow()
+    await book.connection.execute(lacks)
+    body = await ask(acme)
+    assert body["complete_through"] is None
+    assert body["not_in_it"][0].endswith("booked events of all tenants are not added up yet")

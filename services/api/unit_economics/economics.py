@@ -6,7 +6,7 @@ from typing import Any
 
 from services.api.spend.ratios import UNPRICED_PERCENT_MAX
 from services.api.unit_economics.models import UnitEconomicsRow
-from spendmeter.contracts.money import divided, quantised, total
+from spendmeter.contracts.money import ZERO, divided, quantised, total
 from spendmeter.contracts.units import UNITS
 
 TOKENS = sorted(unit for unit in UNITS if unit.endswith("_tokens") and unit != "training_tokens")
@@ -23,15 +23,16 @@ def row_of(
     read, written, uncached = (
         row[name] for name in ("cache_read_tokens", "cache_written_tokens", "uncached_tokens")
     )
-    known = row["unpriced_events"] * 100 <= row["requests"] * UNPRICED_PERCENT_MAX
-    metered = row["cost"] - row["billed"] if known else None
+    metered = row["cost"] - row["billed"]
     named = (
         "requests",
+        "unpriced_requests",
         "cost",
         "billed",
         "of_which_provisional",
         "unpriced_events",
         "tokens",
+        "unpriced_tokens",
         "uncached_tokens",
     )
     return UnitEconomicsRow(
@@ -39,8 +40,8 @@ def row_of(
         currency=row["currency"],
         **{name: row[name] for name in named},
         lower_bound=bool(row["unpriced_events"]),
-        cost_per_request=_each(metered, row["requests"]),
-        cost_per_1k_tokens=_each(metered and 1000 * metered, row["tokens"]),
+        cost_per_request=_each(metered, _priced(row, "requests")),
+        cost_per_1k_tokens=_each(1000 * metered, _priced(row, "tokens")),
         cache_read_tokens=read,
         cache_written_tokens=written,
         cache_hit_rate=_each(read, uncached + read + written),
@@ -50,6 +51,13 @@ def row_of(
         succeeded=succeeded,
         attempts_per_success=_each(Decimal(attempts), Decimal(succeeded)),
     )
+
+
+def _priced(row: Mapping[str, Any], name: str) -> Decimal:
+    """Of what there is the part that has a price, as the cost has; 0 = too little of it for a ratio."""
+    unpriced: Decimal = row[f"unpriced_{name}"]
+    known = unpriced * 100 <= row[name] * UNPRICED_PERCENT_MAX
+    return row[name] - unpriced if known else ZERO
 
 
 def _return(row: Mapping[str, Any]) -> dict[str, Decimal | None]:
@@ -65,5 +73,5 @@ def _return(row: Mapping[str, Any]) -> dict[str, Decimal | None]:
     )
 
 
-def _each(above: Decimal | None, below: Decimal) -> Decimal | None:
-    return divided(above, below) if above is not None and below > 0 else None
+def _each(above: Decimal, below: Decimal) -> Decimal | None:
+    return divided(above, below) if below > 0 else None

@@ -23,7 +23,8 @@ SELECT workflow, version, day FROM (
 -- name: units
 -- What models were used for in the days [$1, $2) of UTC, and what it cost, by group and currency, the dearest first; at most
 -- $9, and how many there are. A request is stated, or an event is one, unless it is a row of a bill: what such a row costs
--- effectively beside its line stands in the cell without a unit. $6 the units that are tokens, $7 those that are read from a
+-- effectively beside its line stands in the cell without a unit. Unpriced: requests of events that have no price, or not of
+-- all, and tokens that have none. $6 the units that are tokens, $7 those that are read from a
 -- cache, $8 those that are written to one. What its input would have cost without any cache is at the price that
 -- uncached input of the same model, served the same way, had on that day in this slice; where none was used, nobody knows.
 WITH {slice}, used AS MATERIALIZED (
@@ -40,6 +41,10 @@ SELECT *, count(*) OVER () AS groups FROM (
     SELECT key, currency,
         coalesce(sum(quantity) FILTER (WHERE unit = 'requests'), 0) + coalesce(sum(events) FILTER (WHERE unit = ''), 0)
             - coalesce(sum(events) FILTER (WHERE unit IN ('requests', 'charge')), 0) AS requests,
+        coalesce(sum(quantity) FILTER (WHERE unit = 'requests' AND status = 'unpriced'), 0)
+            + coalesce(sum(events) FILTER (WHERE unit = '' AND status = 'unpriced'), 0)
+            - coalesce(sum(events) FILTER (WHERE unit = 'requests' AND status = 'unpriced'), 0) AS unpriced_requests,
+        coalesce(sum(quantity) FILTER (WHERE unit = ANY ($6::text[]) AND status = 'unpriced'), 0) AS unpriced_tokens,
         coalesce(sum(effective) FILTER (WHERE unit = 'charge' OR (unit = '' AND status = 'reported')), 0) AS billed,
         coalesce(sum(events) FILTER (WHERE unit = '' AND status = 'unpriced'), 0)::bigint AS unpriced_events,
         coalesce(sum(effective) FILTER (WHERE status = 'provisional'), 0) AS of_which_provisional,

@@ -11,14 +11,15 @@ from services.api.http.models import Complete, DecimalString
 class UnitEconomicsRow(BaseModel):
     """One group (beside these: one text a dimension of `group_by`), in one currency.
 
-    null = it cannot be said. Amounts are effective. lower_bound: events without a price are in
-    it, so cost is at least so much; where they are more than one in a hundred, no request has a
-    cost."""
+    null = it cannot be said. Amounts are effective. lower_bound: events without a price are in it, so cost
+    is at least so much. What has no price is in no cost of a request or of tokens, above or below the line;
+    where it is more than one in a hundred of these, they have none."""
 
     model_config = ConfigDict(extra="allow")
 
     currency: str
     requests: DecimalString
+    unpriced_requests: DecimalString = Field(description="of these: of events of which not all has a price")
     cost: DecimalString
     billed: DecimalString = Field(
         description="within cost, what bills say: their rows are no requests, and in no cost of one"
@@ -26,9 +27,14 @@ class UnitEconomicsRow(BaseModel):
     of_which_provisional: DecimalString
     unpriced_events: int
     lower_bound: bool
-    cost_per_request: DecimalString | None
+    cost_per_request: DecimalString | None = Field(
+        description="cost less `billed`, over requests that have a price"
+    )
     tokens: DecimalString
-    cost_per_1k_tokens: DecimalString | None
+    unpriced_tokens: DecimalString = Field(description="of these: in no amount")
+    cost_per_1k_tokens: DecimalString | None = Field(
+        description="the same cost over tokens that have a price, times 1,000"
+    )
     uncached_tokens: DecimalString
     cache_read_tokens: DecimalString
     cache_written_tokens: DecimalString
@@ -60,7 +66,8 @@ class VersionRelease(BaseModel):
 
 
 class UnitEconomics(Complete):
-    """Rows are the dearest groups first; `groups` is how many there are."""
+    """Rows are the dearest groups first; `groups` is how many there are. not_in_it: what the rows lack, in
+    words."""
 
     TABLES: ClassVar = ("rows",)
 
@@ -68,6 +75,7 @@ class UnitEconomics(Complete):
     until: date
     group_by: list[str]
     groups: int
+    not_in_it: list[str]
     rows: list[UnitEconomicsRow]
     releases: list[VersionRelease] = Field(
         description="why a figure may have moved: the newest 50 of the workflows that the filter lets "

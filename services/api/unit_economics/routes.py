@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from services.api.access.auth import TeamReader
 from services.api.access.sharing import answered_once
-from services.api.accounting.completeness import completeness_for
+from services.api.accounting.completeness import folded, not_added_up
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import EVERY_TEAM, database_of
 from services.api.dimensions.names import known_dimensions
@@ -24,6 +24,7 @@ from spendmeter.platform.sql import load_sql
 DAYS, DAYS_MAX = 30, 100
 DIMENSIONS_MAX = 3
 RELEASES_MAX = 50
+PROJECTIONS = ("cells", "quality_hours")
 PARAMETERS = ("range", "from", "to", "group_by", "top")
 
 SQL = load_sql(Path(__file__).with_name("economics.sql"))
@@ -65,7 +66,7 @@ async def get_unit_economics(
             start, end = named_days(range, tenant.calendar("UTC"), now)
         start, end = day_range(start, end, now.date(), days=DAYS, days_max=DAYS_MAX)
         check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
-        complete = await completeness_for(request, connection, caller.onlooker)
+        complete, unfolded = await folded(request, connection, caller.onlooker, *PROJECTIONS)
         asked = (start, end, filters, dimensions, caller.tenant)
         rows = await connection.fetch(SQL["units"], *asked, TOKENS, READ, WRITTEN, top)
         releases = []
@@ -77,6 +78,7 @@ async def get_unit_economics(
         until=end,
         group_by=dimensions,
         groups=rows[0]["groups"] if rows else 0,
+        not_in_it=not_added_up(caller.onlooker, unfolded),
         rows=[row_of(row, dimensions, calls.get(tuple(row["key"]))) for row in rows],
         releases=[VersionRelease(**row) for row in releases],
         **vars(complete),

@@ -57,7 +57,8 @@ export function unitsPage(first) {
     const none = el("p", { className: "empty" }, "No model was used on these days.");
     rows.replaceChildren(found.length ? unitsTable(answer, by, asked) : none);
     const more = groups > shown ? ` · the ${count(shown)} dearest of ${count(groups)}` : "";
-    setText(fine, `${from} until before ${until}, whole days of UTC${more}`);
+    const lacks = answer.not_in_it.map((each) => ` · ${each}`).join("");
+    setText(fine, `${from} until before ${until}, whole days of UTC${more}${lacks}`);
   }
 
   function clear() {
@@ -103,7 +104,7 @@ function unitsTable({ rows, first_day: from, until }, by, asked) {
       rows.filter((each) => each.currency === currency).map(({ cost }) => cost),
       currency,
     );
-    const amount = (text) => (text === null ? "—" : [atLeast(row), unitMoney(text, currency)]);
+    const amount = (text) => (text === null ? "—" : unitMoney(text, currency));
     const saved = row.cache_return === null ? "—" : money(row.cache_return, currency);
     const cells = [
       count(row.requests),
