@@ -42,11 +42,15 @@ def list_workflows(tenant: OfTenantOption = "", as_json: JsonOption = False) -> 
             f"{version['runs']:,}",
             version["first_day"] or "",
             version["last_day"] or "",
+            _each(version),
         ]
         for workflow in answer["workflows"]
         for version in workflow["versions"]
     ]
-    print_table(["workflow", "version", "kind", "runs", "came", "last run"], rows, figures=["runs"])
+    heads = ["workflow", "version", "kind", "runs", "came", "last run", "an accepted outcome"]
+    print_table(heads, rows, figures=["runs", heads[-1]])
+    if answer["pending"]:
+        say("sums of days that count are being made again")
 
 
 @app.command()
@@ -98,9 +102,16 @@ def _print(answer: Any) -> None:
 def _figure(figure: Any) -> list[str]:
     name = figure["name"]
     amounts = [_amount(figure[each], name in _SHARES) for each in ("value", "low", "high")]
-    if figure["lower_bound"] and figure["value"] is not None:
-        amounts[0] = f"at least {amounts[0]}"
+    if figure["value"] is not None:
+        bound = "at least " if figure["lower_bound"] else "at most " if figure["upper_bound"] else ""
+        amounts[0] = bound + amounts[0]
     return [name.replace("_", " "), *amounts, "; ".join(figure["missing"])]
+
+
+def _each(version: Any) -> str:
+    cost = version["cost_per_accepted"]
+    bound = "at least " if version["lower_bound"] else ""
+    return "-" if cost is None else f"{bound}{rounded(cost)} {version['currency']}"
 
 
 def _amount(amount: str | None, is_share: bool = False) -> str:

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import pytest
 
+from services.api.accounting.completeness import UNFOLDED_MAX
 from services.corrector.outcomes.intake import collect
 from services.corrector.outcomes.keep import keep, read_position
 from services.corrector.projections.projector import Projector
@@ -231,7 +232,9 @@ async def test_a_version_says_when_it_came_and_which_of_its_runs_were_the_deares
     assert listed["first_day"] == found["first_seen"]
     table = await acme.get("/v1/workflows", headers={"Accept": "text/csv"})
     header, listed_line = table.text.splitlines()
-    assert header == "workflow,version,kind,runs,first_day,last_day"
+    assert header == (
+        "workflow,version,kind,runs,first_day,last_day,cost_per_accepted,currency,lower_bound,missing"
+    )
     assert listed_line.startswith(f"refund,v2,,14,{found['first_seen']},")
     by_hand = await compare(acme, version=["v2", "v9"])
     assert (of(by_hand, "v9")["first_seen"], of(by_hand, "v9")["dearest"]) == (None, [])
@@ -294,8 +297,61 @@ async def test_before_ai_stands_beside_and_it_is_said_what_is_saved_and_that_nob
     assert difference["claim"].startswith("observed, not caused")
     assert difference["figures"][0]["value"] == "-13.372916666666"
     assert difference["payback_months"] is not None
-    listed = (await acme.get("/v1/workflows")).json()["workflows"]
-    assert [(each["workflow"], len(each["versions"])) for each in listed] == [("refund", 2)]
+    [listed] = (await acme.get("/v1/workflows")).json()["workflows"]
+    assert [
+        (each["version"], each["cost_per_accepted"], each["currency"]) for each in listed["versions"]
+    ] == [
+        ("v2", "0.116666666667", "USD"),
+        ("by hand", "13.489583333333", "USD"),
+    ]
+
+
+async def test_the_list_says_what_an_accepted_outcome_costs_as_the_comparison_does(
+    acme: httpx.AsyncClient, flows: Flows
+) -> None:
+    """4.20 over 36; of v3, five of 0.10 that all came to nothing; young ones are on neither side."""
+    await six_days(flows)
+    for number in range(5):
+        await flows.run(f"failed{number}", 20 + number, "0.10", accepted=False, version="v3")
+    await flows.run("young", 3, "99")
+    await flows.follow()
+    answer = (await acme.get("/v1/workflows")).json()
+    body = await compare(acme)
+    [workflow] = answer["workflows"]
+    assert (answer["pending"], workflow["mature_until"]) == (False, body["mature_until"])
+    listed = {each["version"]: each for each in workflow["versions"]}
+    assert listed["v2"]["cost_per_accepted"] == "0.116666666667"
+    for version in ("v2", "v3"):
+        said = figure(body, "cost_per_accepted", version)
+        same = {name: listed[version][name] for name in ("lower_bound", "missing")}
+        assert same == {name: said[name] for name in ("lower_bound", "missing")}
+        assert listed[version]["cost_per_accepted"] == said["value"]
+    assert listed["v3"]["missing"] == ["insufficient data: 0 accepted outcomes, 30 are needed"]
+    await flows.book.connection.execute(
+        "UPDATE positions SET next_origin = next_origin + $1, booked = booked + $1", UNFOLDED_MAX + 1
+    )
+    assert (await acme.get("/v1/workflows")).json()["pending"] is True
+
+
+async def test_of_more_than_one_event_in_a_hundred_without_a_price_no_cost_is_said_and_of_fewer_a_bound(
+    acme: httpx.AsyncClient, flows: Flows
+) -> None:
+    """84 events and one that has no price: 1.2 %. With 15 more 1 in 100: 4.20 over 36, and 36 x 2 over 4.20."""
+    await six_days(flows)
+    await flows.event("unknown", "r20.1", 20, "0", status="unpriced")
+    await put(acme, "settings", value_per_accepted={"amount": "2", "currency": "USD"})
+    await flows.follow()
+    body = await compare(acme)
+    for name in ("cost_per_accepted", "roi_multiple"):
+        assert figure(body, name)["missing"] == ["1 of 85 events have no price"]
+    assert figure(body, "value_per_accepted")["value"] == "2"
+    for number in range(15):
+        await flows.event(f"more{number}", "r20.1", 20, "0")
+    await flows.follow()
+    body = await compare(acme)
+    cost, worth = figure(body, "cost_per_accepted"), figure(body, "roi_multiple")
+    assert (cost["value"], cost["lower_bound"], cost["upper_bound"]) == ("0.116666666667", True, False)
+    assert (worth["value"], worth["lower_bound"], worth["upper_bound"]) == ("17.142857142857", False, True)
 
 
 async def test_what_cannot_be_asked_is_refused_by_its_name(acme: httpx.AsyncClient) -> None:

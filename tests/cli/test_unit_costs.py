@@ -45,7 +45,8 @@ def test_what_cannot_be_said_is_a_dash_and_what_has_no_price_is_said(api: Api) -
 def test_workflows_are_listed_with_their_versions(api: Api) -> None:
     api.answers = [(200, EXAMPLES["workflows"])]
     header, *rows = lines_of("workflows", "list")
-    assert header == "workflow version kind runs came last run"
+    assert header == "workflow version kind runs came last run an accepted outcome"
+    assert rows[0].endswith(" 0.41 USD")
     assert len(rows) == sum(len(each["versions"]) for each in EXAMPLES["workflows"]["workflows"])
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from services.api.http.compared import percent_of
 from services.api.workflows.bootstrap import ACCEPTED_MIN, Draws, Interval, drawn_ratio, interval_of
 from services.api.workflows.figure_models import (
     FigureDifference,
@@ -95,7 +96,7 @@ def _figure(one: ComparedVersion, other: ComparedVersion, name: FigureName) -> F
         value=difference,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
-        percent=divided(100 * difference, base) if base else None,
+        percent=percent_of(difference, base),
         missing=[*one.unpriced(name), *other.unpriced(name)],
     )
 

@@ -27,13 +27,18 @@ FigureName = Literal[
 
 class ListedVersion(BaseModel):
     """A version that did something, or of which something is said. first_day: the first one ever on which a
-    run of it ended, or something cost; last_day, runs: of the last 90 days."""
+    run of it ended, or something cost; last_day, runs: of the last 90 days. cost_per_accepted: of runs that
+    are old enough to be judged, or as it was entered; null = it cannot be said, and `missing` says why."""
 
     version: str
     kind: VersionKind | None
     runs: int
     first_day: date | None
     last_day: date | None
+    cost_per_accepted: DecimalString | None
+    currency: str = Field(description="of that; empty: of several, or it cost nothing")
+    lower_bound: bool = Field(description="amounts lack in it, so it is at least so much")
+    missing: list[str]
 
 
 class ListedLine(ListedVersion):
@@ -47,6 +52,7 @@ class ListedWorkflow(WorkflowAnswer):
 
     LINE: ClassVar = ListedLine
 
+    mature_until: date = Field(description="runs of this day and later are too young for a cost")
     versions: list[ListedVersion]
 
     @staticmethod
@@ -60,13 +66,15 @@ class WorkflowList(BaseModel):
 
     TABLES: ClassVar = ("workflows",)
 
+    pending: bool = Field(description="sums of days that count are being made again")
     workflows: list[ListedWorkflow]
 
 
 class VersionFigure(BaseModel):
     """One figure of a version. value null = it cannot be said, and `missing` says why: insufficient data,
     two currencies, no value. low, high: its 95 % interval, from days drawn again; null = there is no such
-    bound, as of what was entered. lower_bound: amounts lack in it, so it is at least so much."""
+    bound, as of what was entered. lower_bound: amounts lack in it, so it is at least so much; upper_bound:
+    they lack in what it is divided by, so it is at most so much."""
 
     name: FigureName
     value: DecimalString | None
@@ -76,6 +84,7 @@ class VersionFigure(BaseModel):
         description="the same without the dearest 1 % of runs; null: it is not known which these are"
     )
     lower_bound: bool
+    upper_bound: bool
     missing: list[str]
 
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import get_args
 
+from services.api.spend.ratios import UNPRICED_PERCENT_MAX
 from services.api.workflows.bootstrap import ACCEPTED_MIN, DAYS_MIN, Draws, drawn_ratio, interval_of
 from services.api.workflows.figure_models import FigureName, VersionFigure
 from services.api.workflows.models import Baseline, StatedAmount
@@ -77,6 +78,9 @@ class MeasuredVersion:
         if {above, below} & _MONEY and self.sums.currency is None:
             currencies = " and ".join(sorted(self.sums.costs))
             said.append(f"cost is in {currencies}, which are never added: ask for days of one currency")
+        unpriced, events = self.all["unpriced_events"], self.all["events"]
+        if {above, below} & _MONEY and unpriced * 100 > events * UNPRICED_PERCENT_MAX:
+            said.append(f"{unpriced:,f} of {events:,f} events have no price")
         if above == "worth" and self.worthless:
             said.append(self.worthless)
         count = self.all[enough]
@@ -112,9 +116,14 @@ class MeasuredVersion:
             low=interval.low if interval else None,
             high=interval.high if interval else None,
             without_top=None if missing else self._without_top(name),
-            lower_bound=RATIOS[name][0] in _MONEY and bool(self.all["unpriced_events"]),
+            lower_bound=self.lacks_amounts(name),
+            upper_bound=RATIOS[name][1] in _MONEY and bool(self.all["unpriced_events"]),
             missing=missing,
         )
+
+    def lacks_amounts(self, name: FigureName) -> bool:
+        """Whether it is at least so much, for events without a price are in it."""
+        return RATIOS[name][0] in _MONEY and bool(self.all["unpriced_events"])
 
     def figures(self) -> list[VersionFigure]:
         """All of them."""
@@ -181,6 +190,7 @@ def entered_figures(values: Mapping[FigureName, Decimal]) -> list[VersionFigure]
             high=None,
             without_top=None,
             lower_bound=False,
+            upper_bound=False,
             missing=[] if name in values else ["was not entered"],
         )
         for name in get_args(FigureName)

@@ -27,33 +27,63 @@ SELECT name, sum(outcomes) AS outcomes FROM workflow_outcome_days
 WHERE workflow = $1 AND day >= $2 AND day < $3 GROUP BY name HAVING sum(outcomes) > 0
 ORDER BY sum(outcomes) DESC, name LIMIT 20
 
--- name: costs
--- What the versions $4 of the workflow $1 came to in [$2, $3) (of the team $5; null = of all), by day.
-SELECT workflow_version AS version, day, currency, sum(runs)::bigint AS runs, sum(events)::bigint AS events,
+-- part: of_costs
+-- What they came to.
+sum(runs)::bigint AS runs, sum(events)::bigint AS events,
     sum(unpriced_events)::bigint AS unpriced_events, sum(calls)::bigint AS calls, sum(failed_calls)::bigint AS failed_calls,
     sum(ai) AS ai, sum(human) AS human, sum(adjacent) AS adjacent, sum(without_run) AS without_run,
     sum(of_which_provisional) AS of_which_provisional, sum(labour_hours) * 60 AS human_minutes,
     sum(cycle_runs)::bigint AS cycle_runs, sum(cycle_s) AS cycle_s
+
+-- part: asked
+-- Of the workflows $1 days from $3 on before the day $2 of each; its outcomes named $4, as they stood $5 days after their day;
+-- with $6 what nobody refused or reversed by then counts as accepted.
+unnest($1::text[], $2::date[], $4::text[], $5::int[], $6::bool[]) AS a (workflow, mature, name, survival, silence)
+
+-- name: costs
+-- What the versions $4 of the workflow $1 came to in [$2, $3) (of the team $5; null = of all), by day.
+SELECT workflow_version AS version, day, currency, {of_costs}
 FROM workflow_days
 WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[]) AND ($5::text IS NULL OR team = $5)
 GROUP BY workflow_version, day, currency
 
+-- part: of_outcomes
+-- Of outcomes as they stood so many days after their day (survival); what was said after that is counted by itself.
+coalesce(sum(outcomes) FILTER (WHERE lag <= survival), 0) AS outcomes,
+    coalesce(sum(CASE WHEN silence THEN outcomes - refused - reversed ELSE accepted END) FILTER (WHERE lag <= survival), 0)
+        AS accepted,
+    coalesce(sum(refused) FILTER (WHERE lag <= survival), 0) AS refused,
+    coalesce(sum(reversed) FILTER (WHERE lag <= survival), 0) AS reversed,
+    coalesce(sum(reversed) FILTER (WHERE lag > survival), 0) AS reversed_later,
+    coalesce(sum(accepted) FILTER (WHERE lag > survival), 0) AS accepted_later,
+    coalesce(sum(CASE WHEN silence THEN value - value_gone ELSE value_accepted END) FILTER (WHERE lag <= survival), 0) AS value,
+    coalesce(sum(CASE WHEN silence THEN runs_alive ELSE runs_accepted END) FILTER (WHERE lag <= survival), 0) AS successes
+
 -- name: outcomes
 -- What became of their outcomes named $6, by day, as they stood $7 days after their day; with $8 what nobody refused or
--- reversed by then counts as accepted. What was said after that is counted by itself.
-SELECT workflow_version AS version, day, currency,
-    coalesce(sum(outcomes) FILTER (WHERE lag <= $7), 0) AS outcomes,
-    coalesce(sum(CASE WHEN $8 THEN outcomes - refused - reversed ELSE accepted END) FILTER (WHERE lag <= $7), 0) AS accepted,
-    coalesce(sum(refused) FILTER (WHERE lag <= $7), 0) AS refused,
-    coalesce(sum(reversed) FILTER (WHERE lag <= $7), 0) AS reversed,
-    coalesce(sum(reversed) FILTER (WHERE lag > $7), 0) AS reversed_later,
-    coalesce(sum(accepted) FILTER (WHERE lag > $7), 0) AS accepted_later,
-    coalesce(sum(CASE WHEN $8 THEN value - value_gone ELSE value_accepted END) FILTER (WHERE lag <= $7), 0) AS value,
-    coalesce(sum(CASE WHEN $8 THEN runs_alive ELSE runs_accepted END) FILTER (WHERE lag <= $7), 0) AS successes
-FROM workflow_outcome_days
+-- reversed by then counts as accepted.
+SELECT workflow_version AS version, day, currency, {of_outcomes}
+FROM workflow_outcome_days, (SELECT $7::int AS survival, $8::bool AS silence) AS s
 WHERE workflow = $1 AND day >= $2 AND day < $3 AND workflow_version = ANY ($4::text[]) AND ($5::text IS NULL OR team = $5)
     AND name = $6
 GROUP BY workflow_version, day, currency
+
+-- name: listed_names
+-- What outcomes of workflows are called in [$1, $2).
+SELECT workflow, name FROM workflow_outcome_days WHERE day >= $1 AND day < $2
+GROUP BY workflow, name HAVING sum(outcomes) > 0 ORDER BY workflow, sum(outcomes) DESC, name
+
+-- name: listed_costs
+-- What versions of several workflows came to, by day.
+SELECT d.workflow, workflow_version AS version, day, currency, {of_costs}
+FROM workflow_days d JOIN {asked} USING (workflow) WHERE day >= $3 AND day < mature
+GROUP BY d.workflow, workflow_version, day, currency
+
+-- name: listed_outcomes
+-- What became of their outcomes, by day.
+SELECT d.workflow, workflow_version AS version, day, currency, {of_outcomes}
+FROM workflow_outcome_days d JOIN {asked} USING (workflow, name) WHERE day >= $3 AND day < mature
+GROUP BY d.workflow, workflow_version, day, currency
 
 -- name: by_team
 -- Of the same, cost and accepted outcomes by team: the $9 that have most runs, those beyond added up as null.

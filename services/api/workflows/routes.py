@@ -1,7 +1,7 @@
 """Workflows, and versions of one side by side."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 
 from services.api.access.auth import Reader
 from services.api.access.sharing import answered_once
-from services.api.accounting.completeness import completeness, unfolded
+from services.api.accounting.completeness import UNFOLDED_MAX, folded
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.models import Text
 from services.api.http.openapi import answers
@@ -19,12 +19,8 @@ from services.api.http.representation import Negotiated
 from services.api.http.spans import UntilDay, day_range
 from services.api.workflows.acts import in_force, versions_of, workflow_of
 from services.api.workflows.comparison import AskedVersions, compared
-from services.api.workflows.figure_models import (
-    ListedVersion,
-    ListedWorkflow,
-    WorkflowComparison,
-    WorkflowList,
-)
+from services.api.workflows.figure_models import WorkflowComparison, WorkflowList
+from services.api.workflows.listing import ListedSums, listed, named_workflows, parameters_of
 from services.api.workflows.models import VersionName, WorkflowName
 from services.api.workflows.sums import sums_of, top_sums
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX
@@ -39,8 +35,7 @@ TEAMS_MAX = 20
 TOP_RUNS_MAX = 10_000
 DEAREST_MAX = 10
 """Less than are kept of a day."""
-UNFOLDED_MAX = 20_000
-"""Offsets that wait where much comes; where more do, days are made again from the book."""
+PROJECTIONS = ("run_days", "runs", "run_outcomes")
 
 SQL = load_sql(Path(__file__).with_name("figures.sql"))
 router = APIRouter(tags=["workflows"], route_class=Negotiated)
@@ -49,15 +44,22 @@ router = APIRouter(tags=["workflows"], route_class=Negotiated)
 @router.get("/v1/workflows", responses=answers("workflows"))
 @answered_once
 async def list_workflows(request: Request, caller: Reader) -> WorkflowList:
-    """Workflows that did something in the last 90 days, or of which something is said, and their versions."""
+    """Workflows that did something in the last 90 days, or of which something is said, and their versions,
+    with what an accepted outcome of each costs: as the comparison says it, of the same days."""
     today = datetime.now(UTC).date()
+    start, end = day_range(None, None, today, days=DAYS, days_max=DAYS_MAX)
     async with database_of(request).reading(caller.tenant) as connection:
-        rows = await connection.fetch(
-            SQL["list"], today - timedelta(days=DAYS), today + timedelta(days=1), LISTED_MAX
-        )
-        acts = await in_force(connection)
-    names = dict.fromkeys([*(row["workflow"] for row in rows), *(row["workflow"] for row in acts)])
-    return WorkflowList(workflows=[_listed(name, rows, acts) for name in names])
+        _, unfolded = await folded(request, connection, caller.onlooker, *PROJECTIONS)
+        rows = await connection.fetch(SQL["list"], start, end, LISTED_MAX)
+        acts, names = await in_force(connection), await connection.fetch(SQL["listed_names"], start, end)
+        named = named_workflows(rows, acts, names, start, today)
+        of = parameters_of(named, start)
+        costs = await connection.fetch(SQL["listed_costs"], *of)
+        sums = ListedSums(costs, await connection.fetch(SQL["listed_outcomes"], *of))
+        mature = max((each.asked.mature for each in named.values()), default=start)
+        due = await connection.fetchval(SQL["due"], start, mature)
+    workflows = await asyncio.to_thread(listed, named, sums)
+    return WorkflowList(pending=unfolded > UNFOLDED_MAX or due, workflows=workflows)
 
 
 @router.get("/v1/workflows/comparison", responses=answers("workflow_comparison", missing="no such workflow"))
@@ -88,9 +90,9 @@ async def compare_versions(
     start, end = day_range(start, end, today, days=DAYS, days_max=DAYS_MAX)
     workflow = as_booked("workflow", workflow)
     async with database_of(request).reading(caller.tenant) as connection:
-        complete = await completeness(request, connection)
+        complete, unfolded = await folded(request, connection, caller.onlooker, *PROJECTIONS)
         asked = await _asked(connection, workflow, start, end, version, against, team, today)
-        read = await _read(connection, asked)
+        read = await _read(connection, asked, unfolded)
     # Tens of milliseconds of draws, the first time: others first.
     return await asyncio.to_thread(compared, asked, complete=vars(complete), **read)
 
@@ -125,7 +127,7 @@ async def _asked(
     )  # fmt: skip
 
 
-async def _read(connection: TenantConnection, asked: AskedVersions) -> dict[str, Any]:
+async def _read(connection: TenantConnection, asked: AskedVersions, unfolded: int) -> dict[str, Any]:
     """The sums of all versions, the young runs of each, the dearest runs, and what is being made again."""
     place = (asked.workflow, asked.start, asked.mature, asked.versions, asked.team)
     window, silence = asked.settings.survival_days, asked.settings.silence_accepts
@@ -152,33 +154,11 @@ async def _read(connection: TenantConnection, asked: AskedVersions) -> dict[str,
             if these.pop("are_these"):
                 top[name] = top_sums(these)
     due = await connection.fetchval(SQL["due"], asked.start, asked.mature)  # today's runs always are
-    behind = await unfolded(connection, "run_days") > UNFOLDED_MAX
     return {
         "sums": sums,
         "young": {name: int(each.all()["runs"]) for name, each in young.items()},
         "top": top,
         "seen": {row["version"]: row["first_day"] for row in first},
         "dearest": dearest,
-        "pending": behind or due,
+        "pending": unfolded > UNFOLDED_MAX or due,
     }
-
-
-def _listed(
-    name: str, rows: Sequence[Mapping[str, Any]], acts: Sequence[Mapping[str, Any]]
-) -> ListedWorkflow:
-    those = [row for row in acts if row["workflow"] == name]
-    declared = versions_of(those)
-    seen = {row["version"]: row for row in rows if row["workflow"] == name}
-    return ListedWorkflow(
-        **workflow_of(name, those).model_dump(),
-        versions=[
-            ListedVersion(
-                version=version,
-                kind=declared[version].kind if version in declared else None,
-                runs=seen[version]["runs"] if version in seen else 0,
-                first_day=seen[version]["first_day"] if version in seen else None,
-                last_day=seen[version]["last_day"] if version in seen else None,
-            )
-            for version in dict.fromkeys([*seen, *declared])
-        ],
-    )

@@ -85,7 +85,7 @@ function currencyOf({ version, costs }, declared) {
 function cell({ figures, top_runs: top }, name, currency, shared) {
   const figure = figures.find((each) => each.name === name);
   if (!figure) return "—";
-  const { value, missing, lower_bound: atLeast, without_top: without } = figure;
+  const { value, missing, lower_bound: atLeast, upper_bound: atMost, without_top: without } = figure;
   const own = missing.filter((each) => !shared.includes(each));
   if (value === null) return el("small", own.join("; ") || "not known");
   const say = writerOf(name, currency);
@@ -95,7 +95,7 @@ function cell({ figures, top_runs: top }, name, currency, shared) {
     own.join("; "),
   ].filter(Boolean);
   return [
-    atLeast ? "at least " : "",
+    atLeast ? "at least " : atMost ? "at most " : "",
     say(value),
     small.map((text) => el("small", { className: "line" }, text)),
   ].flat();

@@ -3,7 +3,7 @@
 
 import { get, mayGovern } from "./api.js";
 import { el } from "./dom.js";
-import { count } from "./format.js";
+import { count, unitMoney } from "./format.js";
 import { field, textInput } from "./forms.js";
 import { link } from "./links.js";
 import { lookup } from "./lookup.js";
@@ -52,7 +52,7 @@ function listPage() {
   return { element, refresh: content.refresh, timeless: true };
 }
 
-function drawList({ workflows }) {
+function drawList({ workflows, pending }) {
   if (!workflows.length) return [el("p", { className: "empty" }, NONE)];
   const rows = workflows.map(({ workflow, versions }) =>
     el(
@@ -61,12 +61,15 @@ function drawList({ workflows }) {
       el("td", versions.map(versionLine)),
     ),
   );
-  return [scrolls("Workflows", table([["Workflow"], ["Versions"]], el("tbody", rows)))];
+  const drawn = scrolls("Workflows", table([["Workflow"], ["Versions"]], el("tbody", rows)));
+  return pending ? [el("p", { className: "fine" }, PENDING), drawn] : [drawn];
 }
+
+const PENDING = "Something changed, and its days are being added up again.";
 
 const NONE = "No workflow did anything in the last 90 days: events name theirs by the label workflow.";
 
-const versionLine = ({ version, kind, runs, first_day: first, last_day: last }) =>
+const versionLine = ({ version, kind, runs, first_day: first, last_day: last, ...cost }) =>
   el(
     "span",
     { className: "line" },
@@ -79,7 +82,13 @@ const versionLine = ({ version, kind, runs, first_day: first, last_day: last }) 
         ? ` ${count(runs)} ${runs === 1 ? "run" : "runs"} ${daysOf(first, last)}`
         : " no runs: as it was entered",
     ),
+    el("small", ` · ${costOf(cost)}`),
   );
+
+function costOf({ cost_per_accepted: cost, currency, lower_bound: lower, missing }) {
+  if (cost === null) return missing.join("; ");
+  return `an accepted outcome costs ${lower ? "at least " : ""}${unitMoney(cost, currency)}`;
+}
 
 const daysOf = (first, last) => (first === last ? `on ${first}` : `from ${first} to ${last}`);
 
@@ -169,7 +178,7 @@ function drawComparison(answer) {
   const days = `Runs${of} of ${first} until before ${until}, days of UTC`;
   const lack = sharedLack(versions);
   return [
-    pending && el("p", { className: "soft" }, "Something changed, and its days are being added up again."),
+    pending && el("p", { className: "soft" }, PENDING),
     el("p", { className: "soft" }, `${days}; those of ${mature} and later are too young to be judged.`),
     ...settingsWords(answer),
     lack.length > 0 &&
