@@ -38,8 +38,8 @@ def answered_once(answer: Callable[..., Awaitable[BaseModel]]) -> Callable[..., 
 
 
 def question_key(request: Request, onlooker: Onlooker, parameters: Iterable[tuple[str, str]]) -> Hashable:
-    """Who asks what of which state of what the tenant says: another key after each change by the tenant through
-    this process. The order of parameters is nothing, that of values of one may be a part of the question."""
+    """Who asks what, after which changes by the tenant through this process. The order of parameters is
+    nothing; that of the values of one may be a part of the question."""
     asked = (each for each in in_whole_minutes(parameters) if each[0] != PRETTY)
     acts = database_of(request).acts(onlooker.tenant)
     return onlooker, acts, request.url.path, *sorted(asked, key=itemgetter(0))
