@@ -100,7 +100,7 @@ def test_currencies_are_never_added() -> None:
 
 
 def test_a_cost_that_lacks_amounts_is_a_lower_bound() -> None:
-    costs = [cost(day, "2", unpriced_events=Decimal(day == 3)) for day in range(10)]
+    costs = [cost(day, "2", events=Decimal(10), unpriced_events=Decimal(day == 3)) for day in range(10)]
     measured = version(costs, [outcome(day) for day in range(10)])
     assert measured.figure("cost_per_accepted").lower_bound
     assert not measured.figure("success_share").lower_bound
