@@ -46,7 +46,7 @@ def test_workflows_are_listed_with_their_versions(api: Api) -> None:
     api.answers = [(200, EXAMPLES["workflows"])]
     header, *rows = lines_of("workflows", "list")
     assert header == "workflow version kind runs came last run an accepted outcome"
-    assert rows[0].endswith(" 0.41 USD")
+    assert rows[0].endswith(" 0.4100 USD")
     assert len(rows) == sum(len(each["versions"]) for each in EXAMPLES["workflows"]["workflows"])
 
 

@@ -12,14 +12,14 @@ from services.api.workflows.figures import MeasuredVersion, entered_values
 from services.api.workflows.sums import VersionSums, sums_of
 
 FIGURE: FigureName = "cost_per_accepted"
-Rows = Sequence[Mapping[str, Any]]
+WorkflowRows = Sequence[Mapping[str, Any]]
 
 
 class ListedSums(NamedTuple):
-    """Rows of the statements `listed_costs` and `listed_outcomes`."""
+    """WorkflowRows of the statements `listed_costs` and `listed_outcomes`."""
 
-    costs: Rows
-    outcomes: Rows
+    costs: WorkflowRows
+    outcomes: WorkflowRows
 
 
 class NamedWorkflow(NamedTuple):
@@ -31,7 +31,7 @@ class NamedWorkflow(NamedTuple):
 
 
 def named_workflows(
-    rows: Rows, acts: Rows, names: Rows, start: date, today: date
+    rows: WorkflowRows, acts: WorkflowRows, names: WorkflowRows, start: date, today: date
 ) -> dict[str, NamedWorkflow]:
     """By name, those that did most first: from the rows of the statements `list`, `in_force` and
     `listed_names`."""
@@ -69,7 +69,7 @@ def listed(named: Mapping[str, NamedWorkflow], sums: ListedSums) -> list[ListedW
     return [_workflow(each, sums_of(costs[name], outcomes[name])) for name, each in named.items()]
 
 
-def _by_workflow(rows: Rows) -> dict[str, list[Mapping[str, Any]]]:
+def _by_workflow(rows: WorkflowRows) -> dict[str, list[Mapping[str, Any]]]:
     found = defaultdict[str, list[Mapping[str, Any]]](list)
     for row in rows:
         found[row["workflow"]].append(row)
