@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,10 @@ from pogo_core.migration import read_sql_migration
 from services.corrector.projections.projector import MarkMoved, Projector
 from services.corrector.projections.registered import PROJECTIONS, Projection
 from services.corrector.projections.runs import RunFold, RunSum
+from services.corrector.projections.stretches import ProjectionMark
 from spendmeter.book.entry import BookEntry
+from spendmeter.contracts.events import Labels, series_of
+from spendmeter.contracts.rated import Line
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.migrate import MIGRATIONS
 from spendmeter.platform.roles import apply_roles, role_url
@@ -30,6 +33,8 @@ from spendmeter.verify.report import Report
 from tests.corrector.book_by_hand import BookByHand, Entry, figures_of, made_up
 from tests.corrector.test_worker import System
 from tests.databases import SECRET
+from tests.ledger_records import usage_event
+from tests.series import add_series
 from tests.waiting import until
 
 PARTITIONS = 3
@@ -344,6 +349,60 @@ async def test_of_two_that_fold_the_same_one_is_told_and_writes_nothing(
     await asyncio.gather(follow(), follow(), follow())
     assert told > 0
     await assert_equal_to_the_book(owner, book)
+
+
+async def test_two_that_fold_other_partitions_of_the_same_models_wait_for_each_other_in_no_circle(
+    owner: asyncpg.Connection, book: BookByHand, pool: asyncpg.Pool, database: str
+) -> None:
+    """The one adds to models 3 and 9 and makes a cell of model 5, the other adds to 5 and makes one of 3. Somebody
+    holds the sum of 9, so the one has its sum of 3 when the other comes."""
+    parts = [OfPartition(pool=pool, meters=Meters(), partition=partition) for partition in (0, 1)]
+    await use(owner, book, 0, ("search", "m3"), ("search", "m9"))
+    await use(owner, book, 1, ("ads", "m5"))
+    for part in parts:
+        await part.catch_up()
+    await use(owner, book, 0, ("search", "m3"), ("search", "m9"), ("search", "m5"))
+    await use(owner, book, 1, ("ads", "m5"), ("ads", "m3"))
+    somebody = await asyncpg.connect(database)
+    async with somebody.transaction():
+        await somebody.execute("SELECT FROM model_days WHERE sku = 'm9' FOR UPDATE")
+        folding = []
+        for number, part in enumerate(parts, 1):
+            folding.append(asyncio.create_task(part.catch_up()))
+            await until(lambda number=number: are_waiting(owner, number), f"{number} to wait")  # type: ignore[misc]
+    await asyncio.gather(*folding)
+    await somebody.close()
+    by_model = await owner.fetch(
+        "SELECT sku, sum(events) FROM model_days WHERE unit = '' GROUP BY 1 ORDER BY 1"
+    )
+    assert [tuple(row) for row in by_model] == [("m3", 3), ("m5", 3), ("m9", 2)]
+
+
+@dataclass(kw_only=True, eq=False)
+class OfPartition(Projector):
+    """Finds one partition behind, as who looked before the others were."""
+
+    partition: int
+
+    async def _marks(self) -> list[ProjectionMark]:
+        return [mark for mark in await super()._marks() if mark.partition == self.partition]
+
+
+async def use(owner: asyncpg.Connection, book: BookByHand, partition: int, *used: tuple[str, str]) -> None:
+    """A call of each team and model."""
+    for team, sku in used:
+        event = usage_event(f"{len(book.in_force)}", labels=Labels(team=team), usage={"input_tokens": 7})
+        event = msgspec.structs.replace(event, data=msgspec.structs.replace(event.data, sku=sku))
+        await add_series(owner, event.tenant, series_of(event))
+        line = Line(unit="input_tokens", entry="e1", price="0.1", amount="0.7")
+        await book.book(partition, Entry(event=event, lines=(line,), amount=Decimal("0.7")))
+
+
+async def are_waiting(owner: asyncpg.Connection, number: int) -> bool:
+    """So many wait for others' locks in this database."""
+    return number == await owner.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
 
 
 async def test_what_is_broken_off_before_its_commit_leaves_nothing_behind(

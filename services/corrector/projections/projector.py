@@ -154,6 +154,7 @@ class Projector:
     async def _write(self, folds: Mapping[str, Fold], moves: Moves) -> None:
         *marks, moved = _columns(moves)
         async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(SQL["in_turn"])
             if await connection.fetchval(SQL["hold_marks"], *marks) != len(moves):
                 raise MarkMoved
             for name, fold in folds.items():

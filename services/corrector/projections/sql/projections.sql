@@ -50,6 +50,12 @@ FROM unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::b
 ) AS bounded
 WHERE coalesce(bytes_before, 0) < $7
 
+-- name: in_turn
+-- One writer at a time, until COMMIT. Each statement takes its rows in the order of their key, but a statement on cells
+-- has its sums by model written twice, once for the cells that it changed and once for its new ones: of two writers of
+-- other cells each would wait for the other.
+SELECT pg_advisory_xact_lock(hashtext('spendmeter.projections'))
+
 -- name: hold_marks
 -- How many of the marks are where they were sought; those are ours until COMMIT. By which rules we fold: who says nothing,
 -- or a lower number than the schema asks for, is refused (0081_behind_book.sql).
@@ -66,7 +72,7 @@ FROM unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::bigint[]) AS n (
 WHERE (m.projection, m.partition, m.account, m.next_offset) = (n.projection, n.partition, n.account, n.sought)
 
 -- name: add_to_cells
--- In the order of the key, as below, so that two correctors never wait for each other in a circle.
+-- In the order of the key, as below.
 INSERT INTO cells AS c (tenant, day, cell_id, series_id, tier, region, batch, currency, unit, status, entry, factors,
     contracted_entry, reason, priced_in, contracted_in, events, quantity, list_priced, contracted_priced,
     effective_priced, list, contracted, effective)
