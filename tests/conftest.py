@@ -9,6 +9,7 @@ import pytest
 
 from spendmeter.platform.kafka_access import KafkaAccess
 from tests.schedule import Schedule
+from tests.striking import let_it_strike
 from tests.together import Run, Servers
 
 RUN = pytest.StashKey[Run]()
@@ -30,6 +31,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Waiting for a turn does not count in the test's own time."""
+    let_it_strike()
     with item.config.stash[RUN].turn(alone=item.get_closest_marker("alone") is not None):
         return (yield)
 
