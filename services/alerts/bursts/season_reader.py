@@ -66,7 +66,8 @@ class SeasonReader:
         three = [Samples(hour + number * HOUR, terms.zone) for number in (-1, 0, 1)]
         hours = sorted({self._hour(each) for samples in three for each in samples.hours if each < hour})
         async with self.turn():
-            [(since, waits)] = await self.pool.fetch(SQL["known_since"], self.tenant, hour - HOUR)
+            waits = await self.pool.fetchval(SQL["waits"], self.tenant, hour - HOUR)
+            since = await self.pool.fetchval(SQL["known_since"], self.tenant)
         if since is not None:
             since = max(since, self.calendar.currency_since(hour))
         if since is None or since > hour:

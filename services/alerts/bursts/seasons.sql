@@ -1,12 +1,14 @@
 -- name: known_since
 -- From when on all hours of tenant $1 are added up by scope: those before its first one, or before those that wait since
--- there was no table for them, are no zeros. NULL: none is. waits: before $2 there are hours, of an import, of which
--- nothing is added up yet.
+-- there was no table for them, are no zeros. NULL: none is.
 SELECT nullif(greatest(
     (SELECT min(bucket) FROM scope_hours WHERE tenant = $1),
-    (SELECT until FROM scope_hours_missing WHERE tenant = $1)), 'infinity') AS since,
-    EXISTS (SELECT FROM scope_hours_due d WHERE tenant = $1 AND bucket < $2
-        AND NOT EXISTS (SELECT FROM scope_hours s WHERE s.tenant = d.tenant AND s.bucket = d.bucket)) AS waits
+    (SELECT until FROM scope_hours_missing WHERE tenant = $1)), 'infinity')
+
+-- name: waits
+-- Whether tenant $1 has hours from before $2, of an import, of which nothing is added up yet.
+SELECT EXISTS (SELECT FROM scope_hours_due d WHERE tenant = $1 AND bucket < $2
+    AND NOT EXISTS (SELECT FROM scope_hours s WHERE s.tenant = d.tenant AND s.bucket = d.bucket))
 
 -- name: hours
 -- What the $4 scopes of tenant $1 with the most money in the hours $3 came to in each of them, in currency $2. Values
