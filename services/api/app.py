@@ -53,6 +53,7 @@ from services.api.imports.running import RunningImports
 from services.api.incidents import acts as incident_acts
 from services.api.incidents import planned
 from services.api.incidents import routes as incidents
+from services.api.invoices import routes as invoices
 from services.api.keys import routes as keys
 from services.api.label_maps import routes as label_maps
 from services.api.live import routes as live
@@ -99,6 +100,7 @@ PARTS = (
     rerates,
     accounting,
     imports,
+    invoices,
     exports,
     dimensions,
     label_maps,
@@ -146,6 +148,8 @@ def body_bytes_max(path: str) -> int:
         return FILE_BYTES_MAX
     if path in imports.FILE_PATHS:
         return imports.BILL_BYTES_MAX
+    if path == invoices.PATH:
+        return invoices.BILL_BYTES_MAX
     return resubmit.RESUBMIT_BYTES_MAX if path == resubmit.RESUBMIT_PATH else BODY_BYTES_MAX
 
 

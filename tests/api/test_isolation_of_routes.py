@@ -128,6 +128,7 @@ def paths_of(api: FastAPI, ids: dict[str, dict[str, str]]) -> list[tuple[str, st
 
 
 QUERIES = {
+    "/v1/invoices/variance": {"provider": "openai"},
     "/v1/runs": {"run": "r"},
     "/v1/exports/statement": {"cost_centre": MARK, "dataset": "billing_period"},
     "/v1/workflows/acts": {"workflow": MARK},

@@ -1,0 +1,170 @@
+"""spendmeter invoice import, list and variance."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+
+from cli._asking import OfTenantOption, ask, read
+from cli._imports import KEY
+from cli._options import JsonOption, printed_as_json
+from cli._rounded import rounded
+from cli._running import fail, usage_error
+from cli._table import print_table
+from cli._terminal import say
+
+NO_KEY = f"""{KEY} is not set: a bill goes in by a key that sends nothing else. Make one, and import again:
+  export {KEY}=$(spendmeter keys create TENANT --scope import --name bills)"""
+_FLAGS = {"from": "--since", "to": "--until", "provider": "--provider", "account": "--account"}
+_FIGURES = ("billed", "booked", "variance", "unexplained")
+app = typer.Typer(
+    help="Hold what providers bill against what was booked. Nothing of it is booked.", no_args_is_help=True
+)
+ProviderOption = Annotated[
+    str, typer.Option(help="Whose usage: openai, anthropic, bedrock, azure-openai, vertex, ...")
+]
+AccountOption = Annotated[str, typer.Option(help="Which of several organisations with it.")]
+
+
+@app.command("import")
+def import_(
+    files: Annotated[
+        list[Path], typer.Argument(help="Answers of the provider as they are, or a bill in FOCUS.")
+    ],
+    provider: ProviderOption,
+    account: AccountOption = "",
+    tenant: Annotated[str, typer.Option(help="Whose; for an operator's key.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Import a provider's pages of costs, and of usage. Of each day the newest import counts; the same again
+    changes nothing.
+
+    \b
+    Examples:
+      spendmeter invoice import costs-*.json --provider openai
+      spendmeter invoice import cost_report.json --provider anthropic
+      spendmeter invoice import usage_report.json --provider anthropic
+      spendmeter invoice import focus-2026-11.csv.gz --provider bedrock
+    """
+    if not os.environ.get(KEY):
+        fail(NO_KEY)
+    query = {"provider": provider, "account": account, "file": ", ".join(file.name for file in files)[:200]}
+    with _joined(files) as file:
+        done = ask("POST", "invoices", tenant, query, key=KEY, file=file, flags=_FLAGS)
+    if printed_as_json(done, as_json):
+        return
+    sums = ", ".join(f"{each['amount']} {each['currency']}" for each in done["amounts"]) or "usage alone"
+    span = f"{done['first_day']} to {done['last_day']}"
+    say(f"import {done['import_id']}: {span}, {done['rows']:,} lines, {sums}")
+    for note in done["notes"]:
+        say(f"note: {note}")
+
+
+@app.command("list")
+def list_all(tenant: OfTenantOption = "", as_json: JsonOption = False) -> None:
+    """Show what was imported, the newest first."""
+    answer = read("invoices", tenant, {"limit": "200"})
+    if printed_as_json(answer, as_json):
+        return
+    rows = [
+        [
+            each["imported_at"][:16], each["provider"], each["account"], each["first_day"], each["last_day"],
+            f"{each['rows']:,}", "superseded" if each["superseded"] else "counts", each["file"],
+        ]
+        for each in answer["imports"]
+    ]  # fmt: skip
+    print_table(["imported", "provider", "account", "first day", "last day", "lines", "state", "file"], rows)
+
+
+@app.command("variance")
+def variance(
+    provider: ProviderOption,
+    month: Annotated[str, typer.Option(help="2026-11, instead of --since and --until.")] = "",
+    since: Annotated[str, typer.Option(help="A day of UTC. Default: 30 days before --until.")] = "",
+    until: Annotated[str, typer.Option(help="Exclusive, a day of UTC. Default: tomorrow.")] = "",
+    account: AccountOption = "",
+    tenant: OfTenantOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show by how much bill and book differ, by model, and why: causes and what is unexplained sum to the
+    difference. Exit code 1 where something is unexplained, or could not be compared.
+
+    \b
+    Examples:
+      spendmeter invoice variance --provider openai --month 2026-11
+      spendmeter invoice variance --provider anthropic --since 2026-11-01 --until 2026-11-08 --json
+    """
+    query = {"provider": provider, "from": since, "to": until, "account": account}
+    if month:
+        if since or until:
+            usage_error("--month stands instead of --since and --until")
+        query["from"], query["to"] = _month(month)
+    found = read(
+        "invoices/variance", tenant, {name: said for name, said in query.items() if said}, flags=_FLAGS
+    )
+    if not printed_as_json(found, as_json):
+        _print(found)
+    if Decimal(found["totals"]["unexplained"]) or found["not_compared"]:
+        raise typer.Exit(1)
+
+
+def _print(found: Any) -> None:
+    span = f"{found['first_day']} to {found['until']} (exclusive)"
+    say(f"{found['provider']}, {span}, in {found['currency'] or 'no currency'}")
+    if not found["days_billed"]:
+        say("no bill of these days was imported")
+        return
+    rows = [[each["model"] or "(in no group)", *_figures(each), _why(each)] for each in found["models"]]
+    print_table(["model", *_FIGURES, "causes"], rows, figures=_FIGURES)
+    whole = found["totals"]
+    billed, booked, differ = (rounded(whole[name]) for name in ("billed", "booked", "variance"))
+    say(f"in all billed {billed}, booked {booked}: {differ}")
+    meanings = {each["cause"]: each["meaning"] for each in found["meanings"]}
+    for cause, amount in whole["causes"].items():
+        say(f"  {rounded(amount):>14} {cause}: {meanings[cause]}")
+    say(f"  {rounded(whole['unexplained']):>14} unexplained")
+    for note in dict.fromkeys(each["note"] for each in found["rows"] if each["note"]):
+        say(f"note: {note}")
+    if missing := found["days_without_bill"]:
+        say(f"{len(missing):,} of these days have no bill, the first is {missing[0]}: not compared")
+    for note in found["notes"]:
+        say(f"note: {note}")
+
+
+def _figures(each: Any) -> list[str]:
+    return [rounded(each[name]) for name in _FIGURES]
+
+
+def _why(each: Any) -> str:
+    return ", ".join(f"{cause} {rounded(amount)}" for cause, amount in each["causes"].items())
+
+
+def _month(text: str) -> tuple[str, str]:
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text, re.ASCII):
+        usage_error("--month: must be a month such as 2026-10")
+    year, month = map(int, text.split("-"))
+    return f"{text}-01", str(date(year + month // 12, month % 12 + 1, 1))
+
+
+@contextmanager
+def _joined(files: list[Path]) -> Iterator[IO[bytes]]:
+    """One after the other. Ends the command where one cannot be read, or they are no pages."""
+    if len(files) > 1 and not all(path.suffix == ".json" for path in files):
+        usage_error("a bill in FOCUS: one file at a time")
+    with tempfile.TemporaryFile() as whole:
+        for path in files:
+            try:
+                whole.write((b"\n" if whole.tell() else b"") + path.read_bytes())
+            except OSError as error:
+                fail(f"{path} cannot be read: {error.strerror}")
+        whole.seek(0)
+        yield whole

@@ -1,0 +1,1 @@
+"""Bills of providers held against the book: nothing of them is booked."""

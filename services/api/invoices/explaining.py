@@ -1,0 +1,178 @@
+"""Why a model's day was billed at another amount than booked, as causes that sum to the difference. Pure.
+
+From what was booked on, each move of usage is valued at the price of where it comes from and where it goes.
+What is left then is of prices: discount, currency, rounding; and what is none of them stays unexplained.
+"""
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from services.api.invoices.moves import BilledCell, UsageMove
+from spendmeter.contracts.money import EXACT, ZERO, prorated
+
+CAUSES: Mapping[str, str] = tomllib.loads(Path(__file__).with_name("causes.toml").read_text("utf-8"))[
+    "causes"
+]
+UNEXPLAINED = "unexplained"
+_WORKING = Decimal("1E-10")
+"""What prorating may leave: each move is rounded to twelve places."""
+_add, _subtract = EXACT.add, EXACT.subtract
+
+
+class CellWorth(NamedTuple):
+    """What so much cost: never divided, so that a whole is a whole."""
+
+    quantity: Decimal
+    contracted: Decimal
+    listed: Decimal
+
+
+@dataclass(kw_only=True)
+class BookedDay:
+    """What the book has of a model's day, in the bill's currency."""
+
+    priced: dict[BilledCell, CellWorth] = field(default_factory=dict)
+    unpriced: dict[BilledCell, Decimal] = field(default_factory=dict)
+    """Quantities without an amount."""
+    beside: Decimal = ZERO
+    """Amounts of no quantity: costs as they were reported."""
+    left_out: Decimal = ZERO
+    """Of what the provider's report leaves out: in no cell."""
+    is_reported: bool = False
+    """Of some of it the cost was reported, whatever was used: no quantities are compared."""
+    is_provisional: bool = False
+    is_converted: bool = False
+    no_rate: str = ""
+    """A currency that could not be converted: nothing is compared."""
+
+    @property
+    def amount(self) -> Decimal:
+        """All of it."""
+        return _add(self.compared, self.left_out)
+
+    @property
+    def compared(self) -> Decimal:
+        """But for what the report leaves out."""
+        return _sum([self.beside, *(price.contracted for price in self.priced.values())])
+
+    @property
+    def listed(self) -> Decimal:
+        """The same at list prices."""
+        return _sum([self.beside, *(price.listed for price in self.priced.values())])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of it was booked."""
+        return not (self.priced or self.unpriced or self.beside or self.left_out)
+
+    @property
+    def quantities(self) -> dict[BilledCell, Decimal]:
+        """With and without a price."""
+        found = defaultdict(lambda: ZERO, self.unpriced)
+        for cell, price in self.priced.items():
+            found[cell] = _add(found[cell], price.quantity)
+        return dict(found)
+
+
+@dataclass(kw_only=True)
+class BilledDay:
+    """What the bill has of it."""
+
+    amount: Decimal = ZERO
+    listed: Decimal | None = None
+    tolerance: Decimal = ZERO
+    quantities: dict[BilledCell, Decimal] | None = None
+    """None = the bill states none."""
+    priced: dict[BilledCell, CellWorth] = field(default_factory=dict)
+    """Where an amount and a quantity are of the same cell."""
+    is_by_cell: bool = False
+    """Whether all of it is."""
+    is_absent: bool = False
+    """The bill has no line of it."""
+
+
+PriceOf = Callable[[BilledCell], CellWorth | None]
+
+
+def explained(
+    billed: BilledDay, booked: BookedDay, moves: Iterable[UsageMove], price_of: PriceOf
+) -> dict[str, Decimal]:
+    """By cause what it makes of the difference, and what no cause is known of; those that are not nothing."""
+    causes: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    causes["left_out"] = _subtract(ZERO, booked.left_out)
+    moves = list(moves)
+    named = {move.cause for move in moves}
+    if booked.is_empty and named <= {"unseen"}:
+        return {"unseen": billed.amount} if billed.amount else {}
+    if billed.is_absent and named <= {"unbilled"}:
+        causes["unbilled"] = _subtract(ZERO, booked.compared)
+        return {cause: amount for cause, amount in causes.items() if amount}
+    worth, listed, known = booked.compared, booked.listed, not booked.is_reported
+    steps = [
+        UsageMove("unpriced", quantity, None, cell) for cell, quantity in booked.unpriced.items() if quantity
+    ]
+    for move in (*steps, *moves):
+        for sign, cell in ((-1, move.out), (1, move.into)):
+            if cell is None:
+                continue
+            price = price_of(cell)
+            if price is None:
+                known = False
+                continue
+            amount, at_list = (
+                EXACT.multiply(sign, prorated(each, move.quantity, price.quantity))
+                for each in (price.contracted, price.listed)
+            )
+            worth, listed = _add(worth, amount), _add(listed, at_list)
+            causes[move.cause] = _add(causes[move.cause], amount)
+    _of_prices(causes, billed, booked, worth=worth, listed=listed, known=known)
+    return {cause: amount for cause, amount in causes.items() if amount}
+
+
+def _of_prices(
+    causes: dict[str, Decimal],
+    billed: BilledDay,
+    booked: BookedDay,
+    *,
+    worth: Decimal,
+    listed: Decimal,
+    known: bool,
+) -> None:
+    """What is left where all usage is where the bill has it: `worth` at what was agreed, `listed` without."""
+    agreed = _subtract(worth, listed)
+    left = _subtract(billed.amount, worth)
+    tolerance = _add(billed.tolerance, _WORKING)
+    if billed.listed is not None:
+        discount = _subtract(_subtract(billed.amount, billed.listed), agreed)
+    else:  # it says nothing of what was agreed: none of it was given, where it comes to the list price
+        discount = _subtract(ZERO, agreed) if abs(_add(left, agreed)) <= tolerance < abs(left) else ZERO
+    causes["discount"] = _add(causes["discount"], discount)
+    left = _subtract(left, discount)
+    cause = _cause_of_rest(billed, booked, left, tolerance=tolerance, known=known)
+    causes[cause] = _add(causes[cause], left)
+
+
+def _cause_of_rest(
+    billed: BilledDay, booked: BookedDay, left: Decimal, *, tolerance: Decimal, known: bool
+) -> str:
+    if abs(left) <= tolerance:
+        return "rounding"
+    if not known and booked.unpriced:
+        return "unpriced"
+    if not known or not billed.is_by_cell:
+        return UNEXPLAINED
+    if booked.is_converted:
+        return "currency"
+    return "provisional" if booked.is_provisional else "price"
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    found = ZERO
+    for amount in amounts:
+        found = _add(found, amount)
+    return found

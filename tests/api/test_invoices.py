@@ -1,0 +1,143 @@
+"""A provider's bill in, and held against the book: by the API, on calls that the corrector's own code has folded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from spendmeter.platform.roles import role_url
+from tests.api.book import Book
+from tests.api.used_models import YESTERDAY, UsedModels
+from tests.api.vendor_bills import openai_costs, openai_line, openai_usage
+from tests.databases import SECRET
+
+DAY = YESTERDAY.date()
+ASKED = {"provider": "openai", "from": str(DAY), "to": str(DAY + timedelta(days=1))}
+
+
+@pytest.fixture
+async def used(book: Book, database_url: str) -> AsyncIterator[UsedModels]:
+    """40 calls of m: 40,000 tokens in at 1 a million and 20,000 out at 2: 0.04 + 0.04."""
+    url = role_url(database_url, "corrector", SECRET)
+    async with asyncpg.create_pool(url, min_size=1, max_size=3, server_settings={"timezone": "UTC"}) as pool:
+        used = UsedModels(book, pool)
+        await used.publish()
+        await used.call(calls=40)
+        await used.fold()
+        yield used
+
+
+@pytest.fixture
+async def bills(client: httpx.AsyncClient, book: Book) -> dict[str, str]:
+    """Headers of a key that imports."""
+    return {"Authorization": f"Bearer {await book.key('acme', 'read', 'import')}"}
+
+
+def bill(tokens_in: int, tokens_out: int) -> bytes:
+    lines = [
+        openai_line("m, input", tokens_in / 1_000_000, tokens_in),
+        openai_line("m, output", 2 * tokens_out / 1_000_000, tokens_out),
+    ]
+    return openai_costs({DAY: lines})
+
+
+async def sent(
+    client: httpx.AsyncClient, headers: dict[str, str], content: bytes, status: int = 201, **query: str
+) -> dict[str, Any]:
+    answer = await client.post(
+        "/v1/invoices", params={"provider": "openai"} | query, content=content, headers=headers
+    )
+    assert answer.status_code == status, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def variance(client: httpx.AsyncClient, headers: dict[str, str], **more: str) -> dict[str, Any]:
+    answer = await client.get("/v1/invoices/variance", params=ASKED | more, headers=headers)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_a_bill_is_held_against_the_book_by_day_and_model_and_books_nothing(
+    used: UsedModels, client: httpx.AsyncClient, bills: dict[str, str]
+) -> None:
+    before = await used.book.connection.fetchval("SELECT count(*) FROM entries")
+    said = await sent(client, bills, bill(50_000, 20_000), file="costs.json")
+    assert (said["rows"], said["first_day"], said["amounts"]) == (
+        2, str(DAY), [{"kind": "cost", "currency": "USD", "amount": "0.09"}]
+    )  # fmt: skip
+    found = await variance(client, bills)
+    sums = {
+        "billed": "0.09",
+        "booked": "0.08",
+        "variance": "0.01",
+        "causes": {"unseen": "0.01"},
+        "unexplained": "0",
+    }
+    assert {name: found["totals"][name] for name in sums} == sums
+    assert found["rows"] == [{"day": str(DAY), "model": "m", **sums, "note": ""}]
+    assert (found["days_billed"], found["days_without_bill"], found["currency"]) == (1, [], "USD")
+    assert [each["cause"] for each in found["meanings"]][:3] == ["timing", "unseen", "unbilled"]
+    assert await used.book.connection.fetchval("SELECT count(*) FROM entries") == before
+
+
+async def test_of_a_day_the_newest_import_counts_and_the_same_again_changes_nothing(
+    used: UsedModels, client: httpx.AsyncClient, bills: dict[str, str]
+) -> None:
+    first = await sent(client, bills, bill(50_000, 20_000))
+    await sent(
+        client, bills, openai_usage({DAY: [{"model": "m", "input_tokens": 50_000, "output_tokens": 20_000}]})
+    )
+    assert (await sent(client, bills, bill(50_000, 20_000), status=200))["import_id"] == first["import_id"]
+    await sent(client, bills, bill(40_000, 20_000))
+    assert (await variance(client, bills))["totals"]["variance"] == "0"
+    listed = (await client.get("/v1/invoices", headers=bills)).json()["imports"]
+    assert [each["superseded"] for each in listed] == [False, False, True]
+    again = await sent(client, bills, bill(50_000, 20_000))  # what was superseded counts again
+    assert again["import_id"] != first["import_id"]
+    assert (await variance(client, bills))["totals"]["variance"] == "0.01"
+
+
+async def test_bills_of_several_accounts_add_up(
+    used: UsedModels, client: httpx.AsyncClient, bills: dict[str, str]
+) -> None:
+    await sent(client, bills, bill(30_000, 20_000), account="org-a")
+    await sent(client, bills, bill(10_000, 0), account="org-b")
+    assert (await variance(client, bills))["totals"]["variance"] == "0"
+    one = await variance(client, bills, account="org-b")
+    assert one["totals"]["causes"] == {"unbilled": "-0.07"}
+
+
+async def test_what_one_tenant_imports_no_other_sees(
+    used: UsedModels, client: httpx.AsyncClient, bills: dict[str, str], book: Book
+) -> None:
+    await sent(client, bills, bill(50_000, 20_000))
+    others = {"Authorization": f"Bearer {await book.key('globex', 'read', 'import')}"}
+    assert (await client.get("/v1/invoices", headers=others)).json()["imports"] == []
+    found = await variance(client, others)
+    assert (found["rows"], found["currency"], found["days_without_bill"]) == ([], None, [str(DAY)])
+
+
+async def test_who_may_not_import_is_refused_and_what_is_no_bill_is_told_why(
+    client: httpx.AsyncClient, bills: dict[str, str], book: Book
+) -> None:
+    reads = {"Authorization": f"Bearer {await book.key('acme', 'read')}"}
+    assert (await sent(client, reads, bill(1, 1), status=403))["status"] == 403
+    refused = await sent(client, bills, b'{"data": 1}', status=422)
+    assert "is no page of openai's" in refused["errors"][0]["reason"]
+
+
+async def test_a_variance_is_a_table_too(
+    used: UsedModels, client: httpx.AsyncClient, bills: dict[str, str]
+) -> None:
+    await sent(client, bills, bill(50_000, 20_000))
+    answer = await client.get("/v1/invoices/variance", params=ASKED, headers=bills | {"Accept": "text/csv"})
+    assert answer.text.splitlines() == [
+        "day,model,billed,booked,variance,causes.unseen,unexplained,note", f"{DAY},m,0.09,0.08,0.01,0.01,0,"
+    ]  # fmt: skip
