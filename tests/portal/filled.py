@@ -47,6 +47,7 @@ PAGES = {
     "units": "units?by=sku",
     "allocation": "allocation?centre=search",
     "statement": "statement?centre=search",
+    "invoices": "invoices",
     "plan": "plan",
     "export": "export",
     "events": "events",

@@ -37,6 +37,7 @@ const pages = {
   units: async () => (await import("./units.js")).unitsPage,
   allocation: async () => (await import("./allocation.js")).allocationPage,
   statement: async () => (await import("./statement.js")).statementPage,
+  invoices: async () => (await import("./invoices.js")).invoicesPage,
   plan: async () => (await import("./plan.js")).planPage,
   export: async () => (await import("./export.js")).exportPage,
   quality: async () => (await import("./quality.js")).qualityPage,

@@ -45,7 +45,13 @@ export const PLACES = [
     later: true,
     label: "Allocation",
     icon: "M12 4v6M12 10l-7 5M12 10l7 5M12 10v5M3 17h4v3H3zM10 17h4v3h-4zM17 17h4v3h-4z",
-    tabs: { allocation: "Who pays", statement: "Statements", plan: "Plan", export: "Export" },
+    tabs: {
+      allocation: "Who pays",
+      statement: "Statements",
+      invoices: "Invoices",
+      plan: "Plan",
+      export: "Export",
+    },
   },
   {
     path: "catalog",
