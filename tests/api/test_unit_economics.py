@@ -27,7 +27,7 @@ FRESH, READ, WRITE = ("input_tokens", "3"), ("cache_read_tokens", "0.3"), ("cach
 def summed(**said: Any) -> dict[str, Any]:
     names = (
         "billed of_which_provisional tokens uncached_tokens cache_read_tokens cache_written_tokens cached_cost "
-        "cached_cost_without uncached_cost not_compared_tokens unpriced_requests unpriced_tokens"
+        "cached_cost_without uncached_cost not_compared_tokens unpriced_requests unpriced_tokens uncached_not_compared_tokens"
     ).split()
     return {
         "key": [], "currency": "USD", "requests": Decimal(4), "unpriced_events": 0, "cost": Decimal(10),

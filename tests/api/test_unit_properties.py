@@ -97,10 +97,28 @@ def told(events: list[Drawn]) -> dict[str, Any]:
     return {
         "requests": requests, "unpriced_requests": unpriced_requests, "tokens": tokens, "cost": cost,
         "unpriced_tokens": unpriced_tokens,
+        **cached(events),
         "unpriced_events": sum(each.status == "unpriced" for each in events),
         "cost_per_request": each_of(cost, requests, unpriced_requests),
         "cost_per_1k_tokens": each_of(1000 * cost, tokens, unpriced_tokens),
     }  # fmt: skip
+
+
+def cached(events: list[Drawn]) -> dict[str, Any]:
+    """Input as it was paid, and all of it at 3 a million, of what has a price: the rest is in neither."""
+    paid = without = Decimal(0)
+    compared = apart = 0
+    for each in events:
+        for line in (each for each in each.lines if each.unit != "output_tokens"):
+            quantity = each.usage[line.unit]
+            if line.amount is None:
+                apart += quantity
+                continue
+            paid, without = paid + Decimal(line.amount), without + Decimal(3 * quantity) / 1_000_000
+            compared += quantity if line.unit != "input_tokens" else 0
+    if not compared:
+        paid = without = None  # type: ignore[assignment]
+    return {"input_cost": paid, "input_cost_without_cache": without, "not_compared_tokens": apart}
 
 
 def each_of(cost: Decimal, count: int, unpriced: int) -> Decimal | None:

@@ -46,7 +46,7 @@ def row_of(
         cache_written_tokens=written,
         cache_hit_rate=_each(read, uncached + read + written),
         **_return(row),
-        not_compared_tokens=row["not_compared_tokens"],
+        not_compared_tokens=row["not_compared_tokens"] + row["uncached_not_compared_tokens"],
         attempts=attempts,
         succeeded=succeeded,
         attempts_per_success=_each(Decimal(attempts), Decimal(succeeded)),

@@ -58,7 +58,9 @@ SELECT *, count(*) OVER () AS groups FROM (
         coalesce(sum(quantity * price) FILTER (WHERE unit = ANY ($7 || $8) AND status = 'priced'), 0) AS cached_cost_without,
         coalesce(sum(effective) FILTER (WHERE unit = 'input_tokens' AND status = 'priced'), 0) AS uncached_cost,
         coalesce(sum(quantity) FILTER (WHERE unit = ANY ($7 || $8) AND (price IS NULL OR status <> 'priced')), 0)
-            AS not_compared_tokens
+            AS not_compared_tokens,
+        coalesce(sum(quantity) FILTER (WHERE unit = 'input_tokens' AND status NOT IN ('priced', 'free')), 0)
+            AS uncached_not_compared_tokens
     FROM used JOIN slice USING (series_id) LEFT JOIN uncached USING (day, provider, sku, tier, region, batch, currency)
     GROUP BY key, currency HAVING sum(events) FILTER (WHERE unit = '') <> 0 OR sum(effective) <> 0
 ) AS found

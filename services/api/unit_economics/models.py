@@ -50,9 +50,13 @@ class UnitEconomicsRow(BaseModel):
     )
     cache_return_percent: DecimalString | None
     not_compared_tokens: DecimalString = Field(
-        description="cached tokens whose price, or that of uncached ones, is not known: in neither cost"
+        description="input tokens in neither cost: uncached ones without a settled price, and cached ones "
+        "without one for them, or for uncached ones"
     )
-    attempts: int = Field(description="calls that say how they ended")
+    attempts: int = Field(
+        description="calls of the group that say how they ended, whatever their currency: of two currencies "
+        "the same in both rows"
+    )
     succeeded: int
     attempts_per_success: DecimalString | None
 
