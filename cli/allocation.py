@@ -154,7 +154,8 @@ def _print(answer: Any) -> None:
 def _coverage(whole: Any) -> str:
     if whole["attributed_percent"] is None:
         return (
-            f"{rounded(whole['unattributed'])} name nobody (credits lie in it: no percentage would be true)"
+            f"{rounded(whole['unattributed'])} name nobody (credits or events without a price lie in it: no "
+            "percentage would be true)"
         )
     named, borne = rounded_percent(whole["attributed_percent"]), rounded_percent(whole["borne_percent"])
     return (

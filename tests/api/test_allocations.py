@@ -200,6 +200,9 @@ async def test_what_is_provisional_or_without_an_amount_stays_so(acme: httpx.Asy
     assert (row["total"], row["of_which_provisional"], row["unpriced_events"]) == ("5", "4", 3)
     assert answer["pools"][0]["unpriced_events"] == 1
     assert [line["unpriced_events"] for line in (await statement(acme, "a"))["lines"]] == [3, 1]
+    (whole,) = answer["totals"]
+    assert (whole["total"], whole["attributed"]) == ("5", "1")
+    assert (whole["attributed_percent"], whole["borne_percent"]) == (None, None), "4 of 6 have no price"
 
 
 async def test_percentages_are_left_out_where_credits_would_make_them_untrue(

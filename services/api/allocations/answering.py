@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
@@ -19,6 +19,7 @@ from services.api.allocations.models import (
 )
 from services.api.allocations.plan import Driver
 from services.api.allocations.reading import HandedOn
+from services.api.spend.ratios import UNPRICED_PERCENT_MAX
 from spendmeter.contracts.money import EXACT, ZERO, divided, total
 from spendmeter.contracts.series import FOLDED
 
@@ -77,18 +78,22 @@ def _order(row: CentreRow, own_currency: str) -> tuple[object, ...]:
 def totals_of(handed: Iterable[HandedOn], rows: Sequence[CentreRow]) -> list[CurrencyTotal]:
     """By currency, in the order of `rows`."""
     attributed: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    events, unpriced = Counter[str](), Counter[str]()
     for each in handed:
         booked = [*each.allocated.direct, *(row for _, row in each.allocated.pooled)]
         for row in booked:
+            currency = row.line.currency
+            events[currency] += row.events
+            unpriced[currency] += row.unpriced_events
             if row.value not in _NOBODY:
-                currency = row.line.currency
                 attributed[currency] = EXACT.add(attributed[currency], row.amounts[_EFFECTIVE])
     found = []
     for currency in dict.fromkeys(row.currency for row in rows):
         own = [row for row in rows if row.currency == currency]
         whole = total(row.total for row in own)
         borne = total(row.total for row in own if row.kind == "cost_centre")
-        true = whole > 0 and all(row.total >= 0 for row in own)
+        known = unpriced[currency] * 100 <= events[currency] * UNPRICED_PERCENT_MAX
+        true = known and whole > 0 and all(row.total >= 0 for row in own)
         found.append(
             CurrencyTotal(
                 currency=currency,

@@ -152,7 +152,7 @@ class PooledCost(BaseModel):
 class CurrencyTotal(BaseModel):
     """All that was booked in a currency, once: the rows add up to it. `attributed`: what senders said whose
     it is. `borne`: what cost centres have, with their parts of pools. Percentages are null where a part is
-    below zero, or nothing was booked: none would be true."""
+    below zero, nothing was booked, or more than one in a hundred events have no price: none would be true."""
 
     currency: str
     total: DecimalString
