@@ -18,7 +18,7 @@ _FIGURES = ("events", "list", "effective", "of which provisional", "unpriced eve
 _BESIDE = ("before", "change", "in %")
 _FLAGS = {
     "range": "--range", "from": "--since", "to": "--until", "bucket": "--bucket", "group_by": "--group",
-    "filter": "--filter", "top": "--top", "tz": "--tz", "compare": "--compare",
+    "filter": "--filter", "top": "--top", "tz": "--tz", "compare": "--compare", "as_of": "--as-of",
 }  # fmt: skip
 
 
@@ -41,6 +41,9 @@ def command(
     compare: Annotated[
         str, typer.Option(help="What each row was: previous (as many days before) or month (the last).")
     ] = "",
+    as_of: Annotated[
+        str, typer.Option(help="As the book stood at this day's start, or instant: without what came since.")
+    ] = "",
     tenant: OfTenantOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -53,12 +56,19 @@ def command(
       spendmeter spend
       spendmeter spend --range last_7_days --group team,sku
       spendmeter spend --since 2026-11-01 --until 2026-11-08 --bucket day --compare previous
+      spendmeter spend --since 2026-10-01 --until 2026-11-01 --group team --as-of 2026-11-03T09:00:00Z
       spendmeter spend --range today --filter team=search --filter team=ads
       spendmeter spend --group sku --filter team=search --tenant acme --json
     """
     groups = [name.strip() for each in group or () for name in each.split(",") if name.strip()]
     asked = {"range": span, "from": since, "to": until, "bucket": bucket, "group_by": ",".join(groups)}
-    asked |= {"top": str(top), "tz": tz, "compare": compare, "limit": str(SERIES_ROWS) if bucket else ""}
+    asked |= {
+        "top": str(top),
+        "tz": tz,
+        "compare": compare,
+        "as_of": as_of,
+        "limit": str(SERIES_ROWS) if bucket else "",
+    }
     asked |= {} if as_json else {"usage": "false"}
     query = [(name, value) for name, value in asked.items() if value]
     query += [(f"filter.{name}", value) for name, value in filters(only or ())]
@@ -68,7 +78,8 @@ def command(
 
 
 def _print(answer: Any, groups: list[str]) -> None:
-    say(f"{minute(answer['from'])} to {minute(answer['to'])} ({answer['tz']}), {_complete(answer)}")
+    known = f"as it stood at {answer['as_of']}" if answer["as_of"] else _complete(answer)
+    say(f"{minute(answer['from'])} to {minute(answer['to'])} ({answer['tz']}), {known}")
     beside = _BESIDE if answer["compared_with"] else ()
     if beside:
         say("before: " + " to ".join(minute(answer["compared_with"][name]) for name in ("from", "to")))

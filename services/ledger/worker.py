@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from services.ledger.book import prepare
 from services.ledger.lane import Lane
 from services.ledger.minutes import MinuteDays
+from services.ledger.moments import Moments
 from services.ledger.roller import Roller
 from services.ledger.scopes import ScopeHours
 from services.ledger.totals import Totals
@@ -87,6 +88,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                 self._tasks.create_task(watch.run())
                 self._tasks.create_task(self._totals.run())
                 self._tasks.create_task(Roller(pool=self._pool, meters=self._meters).run())
+                self._tasks.create_task(Moments(pool=self._pool).run())
                 self._tasks.create_task(ScopeHours(pool=self._pool, meters=self._meters).run())
                 minutes = MinuteDays(
                     pool=self._pool, meters=self._meters, kept_days=self._settings.minutes_kept_days

@@ -11,9 +11,10 @@ from spendmeter.contracts.terms import Timeline
 
 MINUTE = timedelta(minutes=1)
 
-AnySize = Size | Literal["minute", "late_hour"]
+AnySize = Size | Literal["minute", "late_hour", "booked"]
 """late_hour: an hour from before minutes begin, in which something late waits to be rolled up. What was
-dropped is read of the hour, what is late of its minutes."""
+dropped is read of the hour, what is late of its minutes. booked: entries, as far as a moment has them
+(`as_of.py`)."""
 
 
 class Piece(NamedTuple):

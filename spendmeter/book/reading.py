@@ -113,6 +113,17 @@ class Generations:
         return self.by_minute.get(piece.start, 0) if _is_minute(piece) else None
 
 
+class _ForGood(Generations):
+    """Nothing of it changes any more."""
+
+    def of(self, piece: Piece) -> int:
+        return 0
+
+
+FOR_GOOD = _ForGood({}, {})
+"""Of pieces as they stood at a moment."""
+
+
 def _is_minute(piece: Piece) -> bool:
     return piece.size == "minute" and piece.end - piece.start == MINUTE
 

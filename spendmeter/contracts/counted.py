@@ -1,5 +1,6 @@
 """Which quantities of an event are added to rollups and totals: what spend and alerts show of usage.
 
+In SQL the same: `counted_usage` (migration 0087), for who adds entries up in the database.
 All of units that the catalog has; of names that nobody registered the first few. Senders make such names up:
 without a bound one event of 64 of them would grow the rows of its lane, which others share.
 """

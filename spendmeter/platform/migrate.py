@@ -1,11 +1,13 @@
 """Brings a database to today's schema: create it, migrate it, grant what tables.md says. Repeatable."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from pogo_core.util.migrate import apply
 
+from spendmeter.contracts.units import LATER_UNITS, UNITS
 from spendmeter.platform.audited import apply_audit
 from spendmeter.platform.roles import apply_roles
 from spendmeter.platform.sql import load_sql
@@ -29,8 +31,15 @@ async def migrate(owner_url: str, role_secret: str) -> None:
             await apply_roles(connection, role_secret)
             await apply_audit(connection)
             await connection.execute(SQL["make_minutes"])
+            await connection.execute(SQL["register_units"], *_units())
     finally:
         await connection.close()
+
+
+def _units() -> tuple[list[str], list[datetime]]:
+    """Each, and from which receipt on it is one."""
+    always = datetime.min.replace(year=1970, tzinfo=UTC)
+    return list(UNITS), [LATER_UNITS.get(unit, always) for unit in UNITS]
 
 
 async def _create_database(owner_url: str) -> None:

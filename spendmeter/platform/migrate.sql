@@ -9,3 +9,8 @@ CREATE DATABASE "{database}"
 -- name: make_minutes
 -- As the ledger does once a minute: without a part for its day nothing is booked.
 SELECT make_minutes((now() AT TIME ZONE 'UTC')::date + 7)
+
+-- name: register_units
+-- For who adds entries up in the database: what is a unit, and since when.
+INSERT INTO registered_units (unit, since) SELECT * FROM unnest($1::text[], $2::timestamptz[])
+ON CONFLICT (unit) DO UPDATE SET since = excluded.since

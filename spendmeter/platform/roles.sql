@@ -24,8 +24,12 @@ GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb), dimension
 TO {everyone};
 GRANT EXECUTE ON FUNCTION spent(text, text[], timestamptz[], timestamptz[]), series_within(text, bytea[], jsonb[])
 TO "{alerts}", "{api}", "{api_team}", "{corrector}", "{reservations}";
+GRANT EXECUTE ON FUNCTION spent_as_of(text, text[], timestamptz[], timestamptz[]), parts_of_time(timestamptz, timestamptz),
+    usage_negated(jsonb)
+TO "{api}", "{api_team}";
+GRANT EXECUTE ON FUNCTION counted_usage(jsonb, int, timestamptz) TO "{ledger}", "{api}", "{api_team}";
 GRANT EXECUTE ON FUNCTION budget_now(budgets), accounting_by_partition(), behind_book(text[]) TO "{api_team}";
-GRANT SELECT ON own_dimensions, minutes_kept TO "{api_team}";
+GRANT SELECT ON own_dimensions, minutes_kept, entry_sums, moments, moment_marks, closed_accounts TO "{api_team}";
 GRANT EXECUTE ON FUNCTION budget_now(budgets), catalog_to_publish(int) TO "{reservations}";
 GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), let_minutes_go(timestamptz),
     take_minutes(text, timestamptz, timestamptz), drop_minutes(timestamptz)

@@ -42,6 +42,10 @@ team = {team}
 -- The same by the minute.
 {of_team}
 
+-- name: recorded_apart
+-- The same of what was recorded later than it happened.
+{of_team}
+
 -- name: cells
 -- What was used of each unit, of which prices are made that are then the team's own.
 {of_team}

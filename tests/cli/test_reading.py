@@ -61,6 +61,14 @@ def test_what_was_spent_is_a_table_with_its_bounds_and_what_has_no_amount(api: A
     ]  # fmt: skip
 
 
+def test_spend_as_it_stood_says_at_which_moment(api: Api) -> None:
+    then = {"as_of": "2026-11-24T09:00:00+01:00", "complete_through": None, "series": []}
+    api.answers = [(200, alone(EXAMPLES["spend"]) | then)]
+    result = run("spend", "--range", "yesterday", "--as-of", "2026-11-24T08:00:00Z")
+    assert ("as_of", "2026-11-24T08:00:00Z") in api.asked[0][2]
+    assert "(Europe/Berlin), as it stood at 2026-11-24T09:00:00+01:00" in result.output
+
+
 def test_spend_over_time_is_a_row_a_bucket_and_one_of_all(api: Api) -> None:
     api.answers = [(200, alone(EXAMPLES["spend"]))]
     result = run(

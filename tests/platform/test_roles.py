@@ -173,9 +173,10 @@ async def test_a_role_cannot_enter_another_database(
 
 MAY_CALL = {
     "usage_sum", "usage_total", "dimension", "dimensions", "spent", "series_within", "budget_now",
-    "accounting_by_partition", "behind_book",
+    "accounting_by_partition", "behind_book", "spent_as_of", "parts_of_time", "usage_negated", "counted_usage",
 }  # fmt: skip
-"""Of functions, what the role that sees one team may call: the last two count offsets alone."""
+"""Of functions, what the role that sees one team may call: two count offsets alone, and counted_usage looks at
+the catalog's units."""
 
 
 async def test_who_sees_one_team_reads_what_team_rows_says_and_each_table_has_its_policy(
@@ -186,7 +187,8 @@ async def test_who_sees_one_team_reads_what_team_rows_says_and_each_table_has_it
         "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = $1", role
     )
     granted = {(row["table_name"], row["privilege_type"]) for row in rows}
-    views = {"own_dimensions", "minutes_kept"}  # a view over one of them, and one instant of the installation
+    # Views over some of them, an instant of the installation, and how far the book had come when.
+    views = {"own_dimensions", "minutes_kept", "entry_sums", "moments", "moment_marks", "closed_accounts"}
     assert granted == {(table, "SELECT") for table in {*TEAM_ROWS, *views}}
     policies = await owner.fetch(
         "SELECT tablename, policyname, permissive, cmd FROM pg_policies WHERE $1 = ANY (roles)", role

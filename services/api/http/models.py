@@ -35,3 +35,7 @@ class Complete(BaseModel):
     in_flight_age_s: float | None = Field(
         description="how long ago `in_flight` was last measured; null: never since this process started"
     )
+
+
+NOT_MEASURED = Complete(complete_through=None, in_flight=None, in_flight_age_s=None)
+"""Of what is told as it stood: what was on its way then was not written down."""

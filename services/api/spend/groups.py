@@ -14,9 +14,9 @@ from services.api.database.transactions import TenantConnection
 from services.api.spend.closed import READ_MAX, ClosedSums, GroupKey, GroupSum, PieceSums
 from services.api.spend.pages import GroupTotal, Page
 from services.api.spend.question import SpendQuestion
-from services.api.spend.sums import SQL, BucketSums, in_order, nothing, spent_of
+from services.api.spend.sums import BucketSums, in_order, nothing, spent_of, statements
 from spendmeter.book.cover import Piece, cut, in_minutes
-from spendmeter.book.reading import Coverage, generations
+from spendmeter.book.reading import FOR_GOOD, Coverage, generations
 from spendmeter.contracts.money import EXACT, ZERO, total, totals
 
 PIECES_MAX = 1_000
@@ -78,7 +78,8 @@ async def _placed(
     connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, parts: Parts, most: int
 ) -> PlacedSums | None:
     tenant, grouping = question.spent.tenant, question.grouping
-    seen = await generations(connection, tenant, [piece for _, piece in parts])
+    pieces = [piece for _, piece in parts]
+    seen = FOR_GOOD if question.moment else await generations(connection, tenant, pieces)
     found: dict[Piece, PieceSums] = {}
     missing = []
     for _, piece in parts:
@@ -108,18 +109,18 @@ async def _read(
     read: list[dict[GroupKey, GroupSum]] = [{} for _ in starts]
     if not starts:
         return list(read)
-    await connection.execute(SQL["join_by_hash"])
+    await connection.execute(statements(question)["join_by_hash"])
     parameters = [*question.parameters(spent), list(starts)]
-    rows = await connection.fetch(SQL["groups"], *parameters, most + 1)
+    rows = await connection.fetch(statements(question)["groups"], *parameters, most + 1)
     if len(rows) > most:
         return None
     for row in rows:
         key = row["currency"], tuple(row["key"])
         read[row["piece"] - 1][key] = spent_of(row, row["last_minute"])
     if any(row["usage"] is not None for row in rows):
-        for row in await connection.fetch(SQL["groups_rest"], *parameters):
-            usage = read[row["piece"] - 1][row["currency"], tuple(row["key"])].usage
-            usage[row["unit"]] = EXACT.add(usage.get(row["unit"], ZERO), row["quantity"])
+        for row in await connection.fetch(statements(question)["groups_rest"], *parameters):
+            if group := read[row["piece"] - 1].get((row["currency"], tuple(row["key"]))):
+                group.usage[row["unit"]] = EXACT.add(group.usage.get(row["unit"], ZERO), row["quantity"])
     return list(read)
 
 

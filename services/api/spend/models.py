@@ -76,6 +76,11 @@ class Spend(Complete):
     from_: datetime = Field(alias="from")
     to: datetime
     measure: Measure
+    as_of: datetime | None = Field(
+        None,
+        description="the moment by which `as_of` was answered: the last one up to it, or for who sees one "
+        "team it itself; null = as it stands",
+    )
     compared_with: PastSpan | None = None
     of_which_provisional: DecimalString
     unpriced_events: int

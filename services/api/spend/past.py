@@ -19,9 +19,11 @@ from services.api.http.problems import invalid
 from services.api.spend.buckets import too_fine
 from services.api.spend.closed import ClosedSums, GroupKey, GroupSum
 from services.api.spend.groups import PlacedSums, in_all, places_of, read_groups
+from services.api.spend.moments import refusal_of
 from services.api.spend.pages import GroupTotal
 from services.api.spend.question import SpendQuestion
 from services.api.spend.sums import nothing
+from spendmeter.book.as_of import Moment, TooManyEntries, spent_at
 from spendmeter.book.cover import MinutesDropped
 from spendmeter.book.reading import Coverage, spent_in
 from spendmeter.contracts.money import EXACT, ZERO, plain
@@ -99,7 +101,7 @@ async def read_past(
     edges, places = past_edges(spans, shift)
     if len(edges) < 2:
         raise invalid("compare", "last month has no such days: ask for compare=previous")
-    edges, covered = await cover_past(connection, tenant, edges)
+    edges, covered = await cover_past(connection, tenant, edges, question.moment)
     places = [place if place is not None and place < len(edges) else None for place in places]
     cursor = replaced(question.cursor, start=edges[0], end=edges[-1])
     past = replace(question, cursor=cursor, spent=covered, edges=edges)
@@ -108,7 +110,7 @@ async def read_past(
 
 
 async def cover_past(
-    connection: TenantConnection, tenant: Tenant, edges: Sequence[datetime]
+    connection: TenantConnection, tenant: Tenant, edges: Sequence[datetime], moment: Moment | None = None
 ) -> tuple[list[datetime], Coverage]:
     """What to read of a span that another one is compared with: where minutes are no longer kept, an edge
     within an hour is the hour's start. The answer says which span it is of, so nothing is compared that is
@@ -116,19 +118,31 @@ async def cover_past(
     edges = list(edges)
     for _ in range(2):
         try:
-            return edges, await spent_in(connection, tenant.tenant, edges, tenant.timeline)
+            return edges, await _cover(connection, tenant, edges, moment)
         except MinutesDropped as dropped:
             hour = dropped.hour
             edges = sorted({hour.start if hour.start < at < hour.end else at for at in edges})
             if len(edges) < 2:
                 raise invalid("compare", too_fine(dropped, tenant.timeline)) from dropped
-    return edges, await cover_period(connection, tenant, edges)
+    return edges, await cover_period(connection, tenant, edges, moment)
 
 
-async def cover_period(connection: TenantConnection, tenant: Tenant, edges: Sequence[datetime]) -> Coverage:
-    """What to read of a span. Raises HttpRefusal (422) where hours are too coarse, and minutes no longer
-    kept."""
+async def cover_period(
+    connection: TenantConnection, tenant: Tenant, edges: Sequence[datetime], moment: Moment | None = None
+) -> Coverage:
+    """What to read of a span, now or as it stood. Raises HttpRefusal (422) where hours are too coarse, and
+    minutes no longer kept; and where a moment lies among too many events."""
     try:
-        return await spent_in(connection, tenant.tenant, edges, tenant.timeline)
+        return await _cover(connection, tenant, edges, moment)
     except MinutesDropped as dropped:
         raise invalid("bucket", too_fine(dropped, tenant.timeline)) from dropped
+    except TooManyEntries as much:
+        raise refusal_of(much) from much
+
+
+async def _cover(
+    connection: TenantConnection, tenant: Tenant, edges: Sequence[datetime], moment: Moment | None
+) -> Coverage:
+    if moment is None:
+        return await spent_in(connection, tenant.tenant, edges, tenant.timeline)
+    return await spent_at(connection, tenant.tenant, edges, tenant.timeline, moment)

@@ -10,6 +10,7 @@ import msgspec
 
 from services.api.http.cursors import decode_cursor, encode_cursor
 from services.api.http.problems import invalid
+from spendmeter.book.as_of import Moment
 from spendmeter.book.reading import Coverage
 from spendmeter.contracts.events import Instant
 
@@ -64,6 +65,8 @@ class SpendQuestion:
     now: datetime
     team: str
     """Of whoever asks and sees no other; '' = all. What was summed up for one is nobody else's."""
+    moment: Moment | None = None
+    """As the book stood then: the transaction tells of it, and `spent` is its pieces. None = as it stands."""
 
     @property
     def spans(self) -> list[datetime]:
@@ -77,10 +80,10 @@ class SpendQuestion:
         return min(self.cursor.end, gone) if gone > self.cursor.start else self.cursor.end
 
     @property
-    def grouping(self) -> tuple[str, tuple[str, ...], tuple[tuple[str, tuple[str, ...]], ...]]:
-        """For whom and by what it sums up, and what of all: the same for every span."""
+    def grouping(self) -> tuple[Any, ...]:
+        """For whom and by what it sums up, and what of all, as it stood when: the same for every span."""
         filters = tuple(sorted((name, tuple(values)) for name, values in self.filters.items()))
-        return self.team, tuple(self.group_by), filters
+        return self.team, tuple(self.group_by), filters, self.moment and self.moment.at
 
     def parameters(self, spent: Coverage | None = None) -> list[Any]:
         """The first six of every statement but `series`; `spent`: of a part of the span."""

@@ -20,7 +20,7 @@ from services.api.dimensions.names import known_dimensions
 from services.api.http.compared import Compare, shift_of
 from services.api.http.cursors import digest_of
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimensions_of, filters_of
-from services.api.http.models import Complete
+from services.api.http.models import NOT_MEASURED, Complete
 from services.api.http.openapi import answers
 from services.api.http.pretty import PRETTY
 from services.api.http.problems import invalid
@@ -31,6 +31,7 @@ from services.api.spend.buckets import Bucket, bucket_edges
 from services.api.spend.closed import ClosedSums, GroupSum
 from services.api.spend.groups import PlacedSums, cells_of, read_groups, sums_at, totals_of
 from services.api.spend.models import Cut, Spend
+from services.api.spend.moments import AsOf, moment_of
 from services.api.spend.pages import GroupTotal, Page, page_of
 from services.api.spend.past import BESIDE_MAX, BucketAmounts, PastSpend, cover_period, read_past, with_gone
 from services.api.spend.question import (
@@ -45,7 +46,7 @@ from services.api.spend.sums import BucketSums, read_cells, read_totals
 from spendmeter.contracts.money import plain, total
 
 TOP_MAX = 1_000
-PARAMETERS = "from to range bucket tz group_by measure top usage compare ratios limit cursor".split()
+PARAMETERS = "from to range bucket tz group_by measure top usage compare ratios as_of limit cursor".split()
 _SAME_QUESTION = ("cursor", "limit", "usage", PRETTY)
 """What may differ between the pages of one question."""
 
@@ -84,12 +85,16 @@ async def get_spend(
         Query(description="what each row was before: as many days before, or the same days last month"),
     ] = None,
     ratios: Annotated[bool, Query(description="what each row's cost is measured by: events, tokens")] = False,
+    as_of: AsOf = None,
     limit: Annotated[int, Query(ge=1, le=SERIES_ROWS_MAX, description="rows of series a page")] = 1_000,
     cursor: Annotated[str, Query(description="`next_cursor` or `next_groups` of the page before")] = "",
 ) -> Response:
     """Spend in `[from, to)`, widened to whole minutes; without a range, today's. Totals are of the groups
     that spent in the range: the `top` largest by name, and all others in one row. With a bucket, a series of
     the same rows.
+
+    With `as_of` it is as the book stood then: the answer says by which moment (the last one up to it), and
+    never changes. A group that came to nothing then has no row, a quantity of nothing no figure.
 
     Minutes are kept for 35 days, unless the installation says otherwise. What is older is there by hours of
     the tenant's time zone, to the last digit: a question that cuts through one (bucket=minute, a time such as
@@ -99,7 +104,7 @@ async def get_spend(
     filters = filters_of(parameters, PARAMETERS)
     dimensions = dimensions_of(group_by)
     digest = digest_of([*parameters, *caller.onlooker._asdict().items()], _SAME_QUESTION)
-    now = datetime.now(UTC)
+    asked_at = datetime.now(UTC)
     minutes = dict(parameters)
     span = span._replace(start=minutes.get("from"), end=minutes.get("to"))
 
@@ -108,6 +113,8 @@ async def get_spend(
             check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
             tenant = await read_tenant(connection, caller.tenant)
             calendar = tenant.calendar(span.tz)
+            moment, stood_at = await moment_of(connection, as_of, calendar)
+            now = stood_at or asked_at
             start, end = span_of(span, calendar, now)
             place = SpendCursor(question=digest, start=now, end=now)
             if cursor:
@@ -117,7 +124,7 @@ async def get_spend(
             edges = bucket_edges(first, beyond, bucket, calendar) if bucket else [first, beyond]
             question = SpendQuestion(
                 cursor=replace(place, start=first, end=beyond),
-                spent=await cover_period(connection, tenant, [first, *edges[1:-1], beyond]),
+                spent=await cover_period(connection, tenant, [first, *edges[1:-1], beyond], moment),
                 zone=calendar.zone,
                 group_by=dimensions,
                 filters=filters,
@@ -128,6 +135,7 @@ async def get_spend(
                 with_usage=usage,
                 now=now,
                 team=caller.team,
+                moment=moment,
             )
             found = await _read(
                 request,
@@ -137,7 +145,7 @@ async def get_spend(
             )
         return _written(found)
 
-    key = question_key(request, caller.onlooker, parameters), now.replace(second=0, microsecond=0)
+    key = question_key(request, caller.onlooker, parameters), asked_at.replace(second=0, microsecond=0)
     content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
     return Response(content, media_type=JSON)
 
@@ -170,7 +178,9 @@ class _Found:
 async def _read(request: Request, connection: TenantConnection, asked: _Asked, *, rows_max: int) -> _Found:
     question, currency = asked.question, asked.tenant.currency
     cursor = question.cursor
-    complete = await completeness_for(request, connection, asked.onlooker)
+    complete = (
+        NOT_MEASURED if question.moment else await completeness_for(request, connection, asked.onlooker)
+    )
     closed: ClosedSums = request.app.state.closed
     beside = asked.compare is not None or asked.ratios
     placed = await read_groups(connection, question, closed, BESIDE_MAX if beside else None)
@@ -250,11 +260,20 @@ def _heading(found: _Found) -> dict[str, Any]:
         "from": cursor.start.astimezone(question.zone),
         "to": cursor.end.astimezone(question.zone),
         "measure": question.measure,
+        "as_of": _stood(question),
         "compared_with": _told(found.past, question),
         "of_which_provisional": plain(total(each.spent.sums["of_which_provisional"] for each in own)),
         "unpriced_events": sum(each.spent.sums["unpriced_events"] for each in totals),
         "next_groups": cursor.at(skip=cursor.skip + question.top, bucket=1, row=0) if has_more else None,
     }
+
+
+def _stood(question: SpendQuestion) -> datetime | None:
+    """When the book was as it is told. Who sees one team is told what they asked: when a moment was written
+    says that somebody was at work."""
+    if question.moment is None:
+        return None
+    return (question.now if question.team else question.moment.at).astimezone(question.zone)
 
 
 def _told(past: PastSpend | None, question: SpendQuestion) -> dict[str, datetime] | None:

@@ -25,21 +25,21 @@ sum(events)::bigint AS events, sum(unpriced_events)::bigint AS unpriced_events, 
 -- What each group came to in each of the pieces $3 to $5, whose starts are $7; at most $8 rows.
 WITH sums AS MATERIALIZED (
     SELECT width_bucket(bucket, $7::timestamptz[]) AS piece, series_id, currency, max(bucket) AS last_minute, {sums}
-    FROM spent($2, $3, $4, $5) GROUP BY piece, series_id, currency
+    FROM {spent}($2, $3, $4, $5) GROUP BY piece, series_id, currency
 ), {grouped}
 SELECT piece, currency, key, max(last_minute) AS last_minute, {sums}
-FROM sums JOIN grouped USING (series_id) GROUP BY piece, currency, key LIMIT $8
+FROM sums JOIN grouped USING (series_id) GROUP BY piece, currency, key HAVING {anything} LIMIT $8
 
 -- name: groups_rest
 -- Their quantities that have no column of their own, by unit.
 WITH sums AS MATERIALIZED (
     SELECT width_bucket(bucket, $7::timestamptz[]) AS piece, series_id, currency, u.key AS unit,
         sum(u.value::numeric) AS quantity
-    FROM spent($2, $3, $4, $5), jsonb_each(usage) AS u WHERE usage IS NOT NULL
+    FROM {spent}($2, $3, $4, $5), jsonb_each(usage) AS u WHERE usage IS NOT NULL
     GROUP BY piece, series_id, currency, unit
 ), {grouped}
 SELECT piece, currency, key, unit, sum(quantity) AS quantity
-FROM sums JOIN grouped USING (series_id) GROUP BY piece, currency, key, unit
+FROM sums JOIN grouped USING (series_id) GROUP BY piece, currency, key, unit HAVING {any_quantity}
 
 -- name: series
 -- The series that the filter lets through.
@@ -57,7 +57,7 @@ SELECT set_config('enable_nestloop', 'off', true)
 -- many these are.
 WITH sums AS MATERIALIZED (
     SELECT series_id, currency, max(bucket) AS last_minute, {sums}
-    FROM spent($2, $3, $4, $5) GROUP BY series_id, currency
+    FROM {spent}($2, $3, $4, $5) GROUP BY series_id, currency
 ), {grouped}
 SELECT currency, place, CASE WHEN place IS NULL THEN count(*) ELSE 0 END AS others, min(key) AS key,
     max(last_minute) AS last_minute, {sums}
@@ -69,7 +69,7 @@ FROM (
             events DESC, key COLLATE "C") AS number
         FROM (
             SELECT key, currency, max(last_minute) AS last_minute, {sums}
-            FROM sums JOIN grouped USING (series_id) GROUP BY key, currency
+            FROM sums JOIN grouped USING (series_id) GROUP BY key, currency HAVING {anything}
         ) AS groups
     ) AS numbered
 ) AS placed
@@ -79,7 +79,7 @@ GROUP BY currency, place ORDER BY currency, place
 -- The same by bucket: $8 the starts of the buckets. What is not there is 0.
 WITH sums AS MATERIALIZED (
     SELECT series_id, currency, width_bucket(bucket, $8::timestamptz[]) AS n, {sums}
-    FROM spent($2, $3, $4, $5) GROUP BY series_id, currency, n
+    FROM {spent}($2, $3, $4, $5) GROUP BY series_id, currency, n
 ), {grouped}
 SELECT r.currency, k.place, n, {sums}
 {placed}
@@ -90,8 +90,8 @@ GROUP BY r.currency, k.place, n
 WITH sums AS MATERIALIZED (
     SELECT series_id, currency, width_bucket(bucket, $8::timestamptz[]) AS n, u.key AS unit,
         sum(u.value::numeric) AS quantity
-    FROM spent($2, $3, $4, $5), jsonb_each(usage) AS u WHERE usage IS NOT NULL GROUP BY series_id, currency, n, unit
+    FROM {spent}($2, $3, $4, $5), jsonb_each(usage) AS u WHERE usage IS NOT NULL GROUP BY series_id, currency, n, unit
 ), {grouped}
 SELECT r.currency, k.place, n, unit, sum(quantity) AS quantity
 {placed}
-GROUP BY r.currency, k.place, n, unit
+GROUP BY r.currency, k.place, n, unit HAVING {any_quantity}

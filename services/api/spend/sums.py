@@ -1,7 +1,7 @@
 """Sums by group and bucket out of the rollups: the top groups, and all others in one row."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,24 @@ from spendmeter.platform.sql import load_sql
 SUMS = ("events", "unpriced_events", "list", "contracted", "effective", "of_which_provisional")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
-SQL = load_sql(Path(__file__).with_name("spend.sql"), UNIT_PARTS)
+_NOW = {"spent": "spent", "anything": "true", "any_quantity": "true"}
+_THEN = {
+    "spent": "spent_as_of",
+    "anything": " OR ".join(f"sum({name}) <> 0" for name in SUMS),
+    "any_quantity": "sum(quantity) <> 0",
+    "unit_sums": ", ".join(f"nullif(sum({unit}), 0) AS {unit}" for unit in UNIT_COLUMNS),
+}
+"""What was recorded since is taken away: what comes to nothing then was not there, or came to nothing."""
+SQL = load_sql(Path(__file__).with_name("spend.sql"), {**UNIT_PARTS, **_NOW})
+SQL_THEN = load_sql(Path(__file__).with_name("spend.sql"), {**UNIT_PARTS, **_THEN})
 
 BucketSums = defaultdict[tuple[str, int | None, int], GroupSum]
 """By (currency, place, bucket): place None = the others; buckets count from 1, and 0 is all of them."""
+
+
+def statements(question: SpendQuestion) -> Mapping[str, str]:
+    """As the book stands, or as it stood at the question's moment."""
+    return SQL if question.moment is None else SQL_THEN
 
 
 async def read_series(connection: TenantConnection, filters: Filters) -> list[bytes]:
@@ -35,7 +49,11 @@ async def read_totals(
     The rows of a currency always add up to all of it, whichever page they are of."""
     await connection.execute(SQL["join_by_hash"])
     rows = await connection.fetch(
-        SQL["totals"], *question.parameters(), question.measure, question.cursor.skip, question.top
+        statements(question)["totals"],
+        *question.parameters(),
+        question.measure,
+        question.cursor.skip,
+        question.top,
     )
     return in_order([_total(row, question.group_by) for row in rows], question, own_currency)
 
@@ -109,7 +127,9 @@ async def _add_buckets(
     if len(edges) < 2:
         return
     parameters = question.parameters(question.spent.within(edges[0], edges[-1]))
-    for row in await connection.fetch(SQL["buckets"], *parameters, _named(totals), list(edges[:-1])):
+    for row in await connection.fetch(
+        statements(question)["buckets"], *parameters, _named(totals), list(edges[:-1])
+    ):
         cells[row["currency"], row["place"], page.first + row["n"] - 1] = spent_of(row, _NEVER)
 
 
@@ -122,7 +142,9 @@ async def _add_rest(
 ) -> None:
     """Quantities that have no column of their own."""
     edges = question.edges[page.first - 1 : page.last + 1] if page else []
-    for row in await connection.fetch(SQL["usage"], *question.parameters(), _named(totals), list(edges)):
+    for row in await connection.fetch(
+        statements(question)["usage"], *question.parameters(), _named(totals), list(edges)
+    ):
         currency, place, unit, n = row["currency"], row["place"], row["unit"], row["n"]
         numbers = [0, page.first + n - 1] if page and 0 < n < len(edges) else [0]
         for number in numbers:

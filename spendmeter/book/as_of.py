@@ -1,0 +1,107 @@
+"""What was spent as the book stood at a moment: which pieces answer a question then.
+
+Up to the moment's edge, the start of its quarter of an hour, today's rollups are read, without what was
+recorded since. From there on it is the entries that were in the book. The SQL function `spent_as_of` does
+both, in a transaction that has read its moment (docs/decisions/as-of.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spendmeter.book.cover import MinutesDropped, Piece
+from spendmeter.book.reading import Coverage, spent_in
+from spendmeter.contracts.terms import Timeline
+from spendmeter.platform.sql import load_sql
+
+SQL = load_sql(Path(__file__).with_name("as_of.sql"))
+QUARTER = timedelta(minutes=15)
+ENTRIES_MAX = 20_000
+"""Read one by one in one answer: of more, the ends of quarters of an hour alone are told."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Moment(NamedTuple):
+    """An instant at which it is known what was in the book, and the next one of these."""
+
+    at: datetime
+    next_at: datetime | None
+
+    @property
+    def quarter_end(self) -> datetime:
+        """Where the quarter of an hour (UTC) that it lies in ends."""
+        return self.at - (self.at - _EPOCH) % QUARTER + QUARTER
+
+    @property
+    def edge(self) -> datetime:
+        """Up to here rollups answer: the last moment of its quarter holds all that was recorded in time in
+        it, so of none of it is anything to be read by entries."""
+        end = self.quarter_end
+        return end if self.next_at is not None and self.next_at >= end else end - QUARTER
+
+
+class NotRemembered(ValueError):
+    """Of this instant it is not known what was in the book: it is from `since` to `until`; None = of none."""
+
+    def __init__(self, since: datetime | None, until: datetime | None) -> None:
+        super().__init__(f"moments of the book are known from {since} to {until}")
+        self.since, self.until = since, until
+
+
+class TooManyEntries(ValueError):
+    """More than ENTRIES_MAX entries would have to be read; at the start and at `end` of the quarter of an
+    hour none would."""
+
+    def __init__(self, end: datetime) -> None:
+        super().__init__(f"over {ENTRIES_MAX} entries lie in the quarter of an hour up to {end}")
+        self.start, self.end = end - QUARTER, end
+
+
+async def read_moment(connection: Any, as_of: datetime) -> Moment:
+    """The last moment up to `as_of`, of which `spent_as_of` tells for the rest of the transaction: REPEATABLE
+    READ, as `spent_in` asks for. Raises NotRemembered."""
+    since, until = await connection.fetchrow(SQL["remembered"])
+    if since is None or not since <= as_of <= until:
+        raise NotRemembered(since, until)
+    row = await connection.fetchrow(SQL["moment"], as_of)
+    return Moment(row["at"], row["next_at"])
+
+
+async def spent_at(
+    connection: Any, tenant: str, edges: Sequence[datetime], timeline: Timeline, moment: Moment
+) -> Coverage:
+    """As `spent_in`, for `spent_as_of`: what is to be read for [edges[0], edges[-1]) as it stood. Raises
+    MinutesDropped, and TooManyEntries."""
+    edge = min(max(moment.edge, edges[0]), edges[-1])
+    covered = await _rolled_up(connection, tenant, edges, timeline, edge)
+    reached = covered[-1].end if covered else edge
+    entries_until = max(reached, min(moment.quarter_end, edges[-1]))
+    if entries_until > edge:
+        count = await connection.fetchval(SQL["to_read"], tenant, edge, entries_until, ENTRIES_MAX)
+        if count > ENTRIES_MAX:
+            raise TooManyEntries(moment.quarter_end)
+    rest = [reached, *(each for each in edges if each > reached)]
+    booked = [Piece("booked", start, end) for start, end in pairwise(rest)]
+    pieces = [*covered, *booked]
+    return Coverage(tenant, *map(list, zip(*pieces, strict=True)))
+
+
+async def _rolled_up(
+    connection: Any, tenant: str, edges: Sequence[datetime], timeline: Timeline, edge: datetime
+) -> list[Piece]:
+    """Rollups up to `edge`; where it lies within an hour that is all there is of its time, up to its end."""
+    before = [each for each in edges if each < edge]
+    if not before:
+        return []
+    try:
+        covered = await spent_in(connection, tenant, [*before, edge], timeline)
+    except MinutesDropped as dropped:
+        end = min(dropped.hour.end, edges[-1])
+        if dropped.edge != edge or edge in edges or any(edge < each < end for each in edges):
+            raise
+        covered = await spent_in(connection, tenant, [*before, end], timeline)
+    return list(covered.pieces())

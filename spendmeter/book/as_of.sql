@@ -1,0 +1,12 @@
+-- name: moment
+-- The last moment up to $1, and the one after it. From here on the transaction's `spent_as_of` is of it.
+SELECT m.at, (SELECT min(n.at) FROM moments n WHERE n.at > m.at) AS next_at, set_config('app.as_of', m.at::text, true)
+FROM moments m WHERE m.at <= $1 ORDER BY m.at DESC LIMIT 1
+
+-- name: remembered
+-- Since when there are moments, and up to when the last one is known to hold; null = there are none.
+SELECT min(at) AS since, max(held_until) AS until FROM moments
+
+-- name: to_read
+-- How many entries of tenant $1 happened in [$2, $3), of more than $4 one more than these.
+SELECT count(*) FROM (SELECT FROM entries WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3 LIMIT $4 + 1) AS e
