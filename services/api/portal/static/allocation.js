@@ -85,7 +85,9 @@ function remarksOf({ rows, currency }) {
 function describe({ currency, total, unattributed, borne, attributed_percent: named, borne_percent: part }) {
   // Rounded down: what is not quite all is not 100 %.
   const said = (share) =>
-    share === null ? "no percentage, as credits or events without a price lie in it," : `${Math.floor(Number(share) * 100) / 100} %`;
+    share === null
+      ? "no percentage, as credits or events without a price lie in it,"
+      : `${Math.floor(Number(share) * 100) / 100} %`;
   return (
     `${money(total, currency)} in all: of it ${said(named)} names somebody, ${said(part)} is borne by ` +
     `somebody (${money(borne, currency)}), and ${money(unattributed, currency)} names nobody`
