@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from tests.api.test_events import ID, LINES, PRICES, SOURCE, event, publish
 from tests.api.test_governing import INCIDENT
 from tests.portal.filled import fill
 from tests.portal.page import api, log_in
+from tests.pricing.entries import price
 
 ERASED = "SELECT count(*) FROM erasures WHERE tenant = 'acme'"
 
@@ -224,20 +226,35 @@ async def test_what_a_route_has_as_csv_is_offered_as_csv(
         assert column in first, (place, first)
 
 
-async def test_what_no_route_has_as_csv_is_written_as_it_is_shown_and_never_as_a_formula(
+async def test_a_file_has_all_pages_of_a_table_and_each_column_where_it_first_stood(
     context: BrowserContext, address: str, book: Book
 ) -> None:
-    await publish(book, *PRICES)
+    """201 models, of which a page of the API has 200."""
+    names = [f"m-{number:03}" for number in range(201)]
+    await publish(book, *(price(name, "input_tokens", "2.5") for name in names))
     page = await context.new_page()
     await log_in(page, address, await book.key("acme", "read"))
     await page.goto(f"{address}/#/catalog")
-    await expect(page.locator(".catalog tbody")).to_contain_text("openai/gpt-4o")
+    await expect(page.locator(".catalog tbody")).to_contain_text("openai/m-000")
     async with page.expect_download() as started:
         await page.locator(".catalog .tools").get_by_role("button", name="CSV").click()
     download = await started.value
-    lines = (await download.path()).read_bytes().decode().split("\r\n")
-    assert (download.suggested_filename, lines[0]) == ("catalog.csv", "Model,Prices now")
-    assert lines[1].startswith("openai/gpt-4o,")
+    lines = list(csv.DictReader((await download.path()).read_text("utf-8").splitlines()))
+    assert download.suggested_filename == "catalog.csv"
+    assert [line["sku"] for line in lines] == names
+    assert {line["price"] for line in lines} == {"2.5"}
+    joined = await page.evaluate(
+        """async (pages) => (await import("/portal/csv-pages.js")).joined(pages)""",
+        ['id,units.a\r\n"x, ""y""",1\r\n', "id,units.b\r\nz,2\r\n,\r\n"],
+    )
+    assert joined.split("\r\n") == ["id,units.a,units.b", '"x, ""y""",1,', "z,,2", ",,", ""]
+
+
+async def test_a_receipt_is_written_as_it_is_shown_and_never_as_a_formula(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
     await page.evaluate(
         """async (texts) => {
             const {shownCsv} = await import("/portal/shown-csv.js");

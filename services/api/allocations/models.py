@@ -1,7 +1,8 @@
 """What is sent and answered about plans, and about cost that they hand on."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -59,9 +60,32 @@ class NewVersion(RequestBody):
     revision: int | None = Field(default=None, description="refuse if another than this was set last")
 
 
+class PlanLine(BaseModel):
+    """A pool of a version as a line of CSV; a version without any is one with no pool."""
+
+    revision: int
+    first_day: date
+    until: date | None
+    holds: bool
+    reason: str
+    by: str
+    at: datetime
+    pool: str
+    takes: str
+    rule: str
+    measure: str
+    measured_of: str
+    among: str
+    weights: str
+    feeds: str
+    of: int | None
+
+
 class PlanVersion(BaseModel):
     """A version. `until`: the day with which another begins; null = for good. `holds`: false where a later
     act has replaced it."""
+
+    LINE: ClassVar = PlanLine
 
     revision: int
     first_day: date
@@ -72,10 +96,37 @@ class PlanVersion(BaseModel):
     by: str
     at: datetime
 
+    @staticmethod
+    def lines_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """A line a pool."""
+        version = {name: each for name, each in row.items() if name != "pools"}
+        return [{**version, **_pool_line(pool)} for pool in row["pools"]] or [version]
+
+
+def _pool_line(pool: Mapping[str, Any]) -> dict[str, Any]:
+    driver = pool["driver"] or {"measure": "", "filter": {}}
+    return {
+        "pool": pool["name"],
+        "takes": _pairs(pool["filter"]),
+        "rule": pool["rule"],
+        "measure": driver["measure"],
+        "measured_of": _pairs(driver["filter"]),
+        "among": "; ".join(pool["among"]),
+        "weights": _pairs(pool["weights"]),
+        "feeds": _pairs(pool["pools"]),
+        "of": pool["of"],
+    }
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name}={value}" for name, value in values.items())
+
 
 class AllocationPlan(BaseModel):
     """How cost is handed on to the values of a dimension: every version, the newest act first. Revision 0:
     none was ever set. `unseen`: cost centres that the newest names and no event ever did."""
+
+    TABLES: ClassVar = ("versions",)
 
     dimension: str
     revision: int

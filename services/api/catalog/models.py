@@ -1,16 +1,17 @@
 """Skus with their prices in force, and all that was ever recorded of one. Row-level security shows what is
 everybody's and the caller's own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, computed_field
 
 from services.api.catalog.access import AnyAccess
+from services.api.catalog.lines import EntryLine, entry_line
 from services.api.catalog.opinions import Opinion, opinions_of
 from services.api.catalog.sql import SQL
 from services.api.database.transactions import TenantConnection
@@ -41,6 +42,8 @@ class RecordedEntry(BaseModel):
     `version`: the publication that brought it; `withdrawn_*`: the one that took it out of force, null while
     it is in force."""
 
+    LINE: ClassVar = EntryLine
+
     version: int
     recorded_at: datetime
     recorded_by: str
@@ -49,6 +52,11 @@ class RecordedEntry(BaseModel):
     withdrawn_at: datetime | None
     withdrawn_by: str | None
     withdrawn_why: str
+
+    @staticmethod
+    def lines_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """One."""
+        return [entry_line(row)]
 
     @cached_property
     def decoded(self) -> Any:
@@ -79,15 +87,25 @@ class Factor(BaseModel):
 class CatalogModel(BaseModel):
     """A sku by its names, and what prices it at the asked instant."""
 
+    LINE: ClassVar = EntryLine
+
     provider: str
     sku: str
     aliases: list[str]
     retired: bool
     prices: list[RecordedEntry]
 
+    @staticmethod
+    def lines_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """A line a price; one of a model without any."""
+        model = {name: row[name] for name in ("provider", "sku", "retired")}
+        return [{**model, **entry_line(price), **model} for price in row["prices"]] or [model]
+
 
 class ModelPage(BaseModel):
     """In alphabetical order; `next_cursor` is null on the last page."""
+
+    TABLES: ClassVar = ("models",)
 
     models: list[CatalogModel]
     next_cursor: str | None
@@ -96,6 +114,8 @@ class ModelPage(BaseModel):
 class ModelHistory(CatalogModel):
     """With everything that was ever recorded of it, oldest first. `naming`: what the asked names mean, where
     they are not the catalog's own."""
+
+    TABLES: ClassVar = ("history",)
 
     naming: list[str]
     history: list[RecordedEntry]

@@ -2,26 +2,30 @@
 other prices."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.api.catalog.access import AnyAccess
+from services.api.catalog.lines import ChangeLine, change_line
 from services.api.catalog.sql import SQL
 from services.api.database.transactions import TenantConnection
+from services.api.http.cursors import decode_cursor, encode_cursor
 from services.api.http.models import Text
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid
 from services.api.http.representation import Negotiated
 from spendmeter.contracts.catalog import Price, decode_catalog
+from spendmeter.contracts.terms import SINCE_EVER
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.proposals.not_taken import FieldNotTaken, fields_not_taken
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
-from spendmeter.pricing.review.changes import changes, with_words
+from spendmeter.pricing.review.changes import PriceChange, changes, with_words
 from spendmeter.pricing.review.consensus import consensus
 
 CHANGES_MAX = 10_000
@@ -39,13 +43,36 @@ class PublicationAnswer(BaseModel):
     note: str
 
 
+class ChangedPrice(BaseModel):
+    """A line of prices between two instants, which `when` says: what was believed and what will be, `before`
+    and `after` as entries. `ratio`: after over before, where there is such a number."""
+
+    model_config = ConfigDict(extra="allow")
+    LINE: ClassVar = ChangeLine
+
+    change: Literal["new", "changed", "withdrawn"]
+    provider: str
+    sku: str
+    unit: str
+    conditions: str
+
+    @staticmethod
+    def lines_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """One."""
+        return [change_line(row)]
+
+
 class PriceChanges(BaseModel):
-    """What changed after publication `since` and up to `until`; at most 10,000 are listed."""
+    """What changed after publication `since` and up to `until`: what begins last comes first, and what holds
+    from the beginning last; of one instant by provider, sku and unit. `changes_total`: of all pages."""
+
+    TABLES: ClassVar = ("changes",)
 
     since: int
     until: int
     changes_total: int
-    changes: list[dict[str, Any]]
+    changes: list[ChangedPrice]
+    next_cursor: str | None
 
 
 class ConsensusReport(BaseModel):
@@ -75,12 +102,18 @@ async def get_changes(
     access: AnyAccess,
     since: Annotated[str, Query(alias="from", description="a version, or an instant with its zone")],
     until: Annotated[str, Query(alias="to", description="default: now")] = "",
+    limit: Annotated[int, Query(ge=1, le=CHANGES_MAX)] = 100,
+    cursor: str = "",
 ) -> PriceChanges:
     """The price-change report between two publications, or two instants."""
     snapshot = await access.books.newest()
+    place = decode_cursor(cursor, tuple[int, int, int]) if cursor else None
     async with access.reading() as connection:
-        first = await _version(connection, "from", since)
-        last = await _version(connection, "to", until or datetime.now(UTC).isoformat())
+        if place:  # pages are of the versions that the first one compared
+            first, last, skipped = place
+        else:
+            first, skipped = await _version(connection, "from", since), 0
+            last = await _version(connection, "to", until or datetime.now(UTC).isoformat())
         if first > snapshot.version:
             raise invalid("from", f"is version {first}, and the newest is {snapshot.version}")
         if first > last:
@@ -91,11 +124,21 @@ async def get_changes(
         viewer = snapshot.viewer(access.as_tenant)
         after = viewer.visible(decode_catalog(row["body"]) for row in rows)
         before = [entry for entry in after if entry.version <= first]
-        found = changes(before, after)
-        shown = [with_words(change) for change in found[:CHANGES_MAX]]
-        return PriceChanges(since=first, until=last, changes_total=len(found), changes=shown)
+        found = sorted(changes(before, after), key=_begins, reverse=True)
+        until = skipped + limit
+        return PriceChanges(
+            since=first,
+            until=last,
+            changes_total=len(found),
+            changes=[ChangedPrice(**with_words(change)) for change in found[skipped:until]],
+            next_cursor=encode_cursor((first, last, until)) if len(found) > until else None,
+        )
 
     return await asyncio.to_thread(compare)
+
+
+def _begins(change: PriceChange) -> datetime:
+    return change.when.effective_from or SINCE_EVER
 
 
 async def _version(connection: TenantConnection, field: str, text: str) -> int:

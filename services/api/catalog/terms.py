@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from services.api.catalog.access import AnyAccess
 from services.api.http.openapi import answers
@@ -17,12 +17,25 @@ from spendmeter.contracts.terms import SINCE_EVER
 router = APIRouter(tags=["catalog"], route_class=Negotiated)
 
 
+class StatedTerms(BaseModel):
+    """Terms as they were published; what is not named holds as if nothing were agreed. `effective_to`: null =
+    until others begin."""
+
+    model_config = ConfigDict(extra="allow")
+
+    tenant: str
+    state: Literal["now", "later", "past", "withdrawn"]
+    effective_to: str | None
+
+
 class TermsAnswer(BaseModel):
-    """The terms in force in publication `version`, by tenant and instant from which they hold; each with
-    `effective_to` (null = until others begin) and `state`: now, later, past, or withdrawn in the history."""
+    """The terms in force in publication `version`, by tenant and instant from which they hold; with the
+    history, those that were withdrawn too."""
+
+    TABLES: ClassVar = ("terms",)
 
     version: int
-    terms: list[dict[str, Any]]
+    terms: list[StatedTerms]
 
 
 @router.get("/v1/catalog/terms", responses=answers("terms"))
@@ -42,7 +55,7 @@ async def get_terms(
         withdrawn = [entry for entry in stated if snapshot.withdrawn_by[entry.id]]
         found += [_answer(entry, effective_to=None, state="withdrawn") for entry in withdrawn]
     found.sort(key=lambda each: (str(each["tenant"]), str(each.get("effective_from") or ""), each["version"]))
-    return TermsAnswer(version=snapshot.version, terms=found)
+    return TermsAnswer(version=snapshot.version, terms=[StatedTerms(**each) for each in found])
 
 
 def _in_force(entry: TenantTerms, in_force: Iterable[TenantTerms], now: datetime) -> dict[str, Any]:

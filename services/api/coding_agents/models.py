@@ -61,6 +61,16 @@ class IdleSeats(BaseModel):
     missing: list[str]
 
 
+class CodingAgentSeats(BaseModel):
+    """Seats of the licences of coding agents on these days."""
+
+    TABLES: ClassVar = ("seats",)
+
+    first_day: date
+    until: date
+    seats: list[IdleSeats]
+
+
 class CodingAgentCosts(Complete):
     """`rows` by tool and team; `tools` and `teams` are sums of them. merged_names: outcomes that count as a
     merged change; outcome_names: those that there are, these first. all_teams: small teams are shown apart.

@@ -5,7 +5,7 @@ import hmac
 import tomllib
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -62,6 +62,8 @@ class Retention(BaseModel):
 
 class Privacy(BaseModel):
     """All of it. `region`: whose system alone may take the tenant's usage; '' = any."""
+
+    TABLES: ClassVar = ("kept",)
 
     region: str
     never: list[str]

@@ -15,6 +15,7 @@ import { DAY_MS } from "./ranges.js";
 import { tableTools } from "./tools.js";
 
 const PATH = "/v1/coding-agents";
+const SEATS_PATH = `${PATH}/seats`;
 const UTC = "UTC";
 const DAYS = { 7: "7 days", 30: "30 days", 90: "90 days" };
 const USUAL_DAYS = "30";
@@ -31,6 +32,7 @@ export function agentsPage(query) {
   const range = choice(DAYS, { chosen: days, "aria-label": "Days", on: { change: goOn } });
   const fine = el("p", { className: "fine" });
   const tools = tableTools(() => ({ path: PATH, parameters: parameters(0) }), { name: "coding-agents" });
+  const seatTools = tableTools(() => ({ path: SEATS_PATH, parameters: daysOf(0) }), { name: "seats" });
   const card = el(
     "section",
     { className: "card agents", "aria-label": "Coding agents" },
@@ -39,7 +41,6 @@ export function agentsPage(query) {
     lacks,
     facts,
     content,
-    tools,
     fine,
   );
   const due = everyNth(RARE_BEATS);
@@ -50,11 +51,12 @@ export function agentsPage(query) {
   }
 
   // Whole days of UTC: those up to and with today, or as many before.
-  function parameters(back) {
+  function daysOf(back) {
     const end = Date.now() + DAY_MS - back * Number(days) * DAY_MS;
-    const named = merged.length ? { merged } : {};
-    return { from: dayIn(end - Number(days) * DAY_MS, UTC), to: dayIn(end, UTC), ...named };
+    return { from: dayIn(end - Number(days) * DAY_MS, UTC), to: dayIn(end, UTC) };
   }
+
+  const parameters = (back) => ({ ...daysOf(back), ...(merged.length ? { merged } : {}) });
 
   async function ask() {
     const [now, before] = await Promise.all([get(PATH, parameters(0)), get(PATH, parameters(1))]);
@@ -72,7 +74,7 @@ export function agentsPage(query) {
     );
     lacks.replaceChildren(...now.not_in_it.map((each) => el("li", each)));
     facts.replaceChildren(...factsOf(now).flatMap(([name, text]) => [el("dt", name), el("dd", text)]));
-    content.replaceChildren(...draw(now));
+    content.replaceChildren(...draw(now, tools, seatTools));
     setText(fine, footOf(now));
   }
 
@@ -137,14 +139,15 @@ function idleWords(seats) {
     .join("; ");
 }
 
-function draw(answer) {
+function draw(answer, rowTools, seatTools) {
   const { tools, teams, rows, seats } = answer;
   if (!tools.length && !seats.length) return [el("p", { className: "empty" }, NONE)];
   return [
     ...agentsTable("By tool", tools, answer),
     ...(tools.length > 1 ? agentsTable("By team, over all tools", teams, answer) : []),
     ...agentsTable("By tool and team", rows, answer),
-    ...seatsTable(seats),
+    rowTools,
+    ...(seats.length ? [...seatsTable(seats), seatTools] : []),
   ];
 }
 

@@ -11,6 +11,7 @@ import { tableTools } from "./tools.js";
 
 const TYPING_MS = 250;
 const ALIASES = 3;
+const ROWS_AT_ONCE = 200; // of a file
 const PLAIN = /^(context (up to|under) [\d,]+ tokens)?$/; // conditions that need no page of their own
 
 export function catalogPage(query) {
@@ -42,7 +43,7 @@ export function catalogPage(query) {
     search,
     ...list.nodes,
     note,
-    tableTools(question, { name: "catalog", shown: () => element }),
+    tableTools(question, { name: "catalog", rows: ROWS_AT_ONCE }),
   );
   let typing = 0;
 

@@ -29,7 +29,10 @@ export function explorerPage(first) {
   const rows = spendTable();
   const empty = el("p", { className: "empty", hidden: true });
   const more = el("button", { className: "quiet", hidden: true, on: { click: toggleAll } });
-  const tools = tableTools(() => ({ path: "/v1/spend", parameters: questions().rows }), { name: "spend" });
+  const tools = tableTools(() => ({ path: "/v1/spend", parameters: questions().rows }), {
+    name: "spend",
+    parquet: true,
+  });
   const fine = el("p", { className: "fine" });
   const card = el(
     "section",

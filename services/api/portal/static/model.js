@@ -13,8 +13,10 @@ import { tableTools } from "./tools.js";
 export function modelPage(query) {
   const [provider, sku] = [query.get("provider") ?? "", query.get("sku") ?? ""];
   const history = priceHistory();
+  const tenant = tenantOf(query);
+  const question = () => ({ path: "/v1/catalog/model", parameters: { provider, sku }, tenant });
   const content = lookup({
-    ask: () => get("/v1/catalog/model", { provider, sku }, tenantOf(query)),
+    ask: () => get("/v1/catalog/model", { provider, sku }, tenant),
     draw: (model) => [
       ...describeNames(model, query),
       ...history.show(model.history),
@@ -34,10 +36,7 @@ export function modelPage(query) {
     trail(catalogLink(query), "Model"),
     el("div", { className: "controls" }, el("h1", `${provider}/${sku}`), whoseChoice("model", query)),
     content.element,
-    tableTools(() => ({ path: "/v1/catalog/model", parameters: { provider, sku } }), {
-      name: "prices",
-      shown: () => content.element,
-    }),
+    tableTools(question, { name: "prices" }),
   );
   return { element, refresh: content.refresh, timeless: true };
 }

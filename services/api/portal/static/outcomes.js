@@ -47,7 +47,7 @@ function listPage() {
     content.element,
     mayGovern() &&
       el("form", { className: "controls", on: { submit } }, name, el("button", "Say what it is")),
-    tableTools(() => ({ path: "/v1/workflows" }), { name: "workflows", shown: () => content.element }),
+    tableTools(() => ({ path: "/v1/workflows" }), { name: "workflows" }),
   );
   return { element, refresh: content.refresh, timeless: true };
 }

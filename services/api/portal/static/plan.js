@@ -32,7 +32,7 @@ export function planPage(query) {
       el("h1", "How shared cost is handed on"),
       choices.element,
       content.element,
-      tableTools(() => ({ path }), { name: "plan", shown: () => content.element }),
+      tableTools(() => ({ path }), { name: "plan" }),
     ),
     el(
       "section",

@@ -44,7 +44,7 @@ export function describePrice(entry) {
   return `${entry.price} ${currencyOf(entry)}${per > 1 ? ` per ${count(per)}` : ""}`;
 }
 
-const COLUMNS = [
+export const CHANGE_COLUMNS = [
   ["Price of", ""],
   ["", "wide"],
   ["Before → after", "figure"],
@@ -57,12 +57,12 @@ export function changesTable(changes, total, query) {
   const rows = changes.map((change) => changeRow(change, query));
   const all = `${count(total)} changes; these are the first ${count(changes.length)}`;
   return [
-    table(COLUMNS, el("tbody", rows)),
+    table(CHANGE_COLUMNS, el("tbody", rows)),
     ...(total > changes.length ? [el("p", { className: "fine" }, all)] : []),
   ];
 }
 
-function changeRow({ change, provider, sku, unit, conditions, before, after, ratio }, query) {
+export function changeRow({ change, provider, sku, unit, conditions, before, after, ratio }, query) {
   const line = (text) => el("small", { className: "line" }, text);
   return el(
     "tr",

@@ -19,7 +19,7 @@ export function privacyPage() {
     { className: "card whole-words" },
     el("h1", "Privacy"),
     content.element,
-    tableTools(() => ({ path: "/v1/privacy" }), { name: "privacy", shown: () => content.element }),
+    tableTools(() => ({ path: "/v1/privacy" }), { name: "privacy" }),
   );
   const form = mayChange()
     ? erasureForm(read)

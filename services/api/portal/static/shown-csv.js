@@ -1,4 +1,4 @@
-// Tables as they are shown, as CSV: of what the API has no CSV of its own.
+// Tables as they are shown, as CSV: of a receipt, which is no table to the API.
 
 // What begins so a spreadsheet would run, unless it is a figure.
 const RUN = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;

@@ -13,13 +13,19 @@ import { RARE_BEATS, everyNth } from "./refresh.js";
 import { bucketTip, layersOf, readBefore, readSeries } from "./series.js";
 import { tableTools } from "./tools.js";
 
+const ROWS_AT_ONCE = 5000; // of a file
+
 // `ask({query, span, name, filters})` resolves to what `show` draws; `clear()` takes it away.
 export function spendChart() {
   const chart = barChart("Spend over time");
   const legend = el("ul", { className: "legend" });
   const marked = el("p", { className: "marks", hidden: true });
   let asked = {};
-  const tools = tableTools(() => ({ path: "/v1/spend", parameters: asked }), { name: "spend-over-time" });
+  const tools = tableTools(() => ({ path: "/v1/spend", parameters: asked }), {
+    name: "spend-over-time",
+    rows: ROWS_AT_ONCE,
+    parquet: true,
+  });
   const figures = chartTable(tools);
   const element = el("div", { className: "spend-chart" }, chart.element, legend, marked, figures.element);
   const slow = slowly();

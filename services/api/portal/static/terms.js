@@ -28,7 +28,7 @@ export function termsPage() {
     el("h1", "Terms"),
     el("p", { className: "soft" }, "Terms change by a price file that is approved, as prices do."),
     content.element,
-    tableTools(() => ({ path: PATH, parameters: ASKED }), { name: "terms", shown: () => content.element }),
+    tableTools(() => ({ path: PATH, parameters: ASKED }), { name: "terms" }),
     el("p", { className: "fine" }, el("a", { href: link("inbox") }, "Propose a price file")),
   );
   return { element, refresh: content.refresh, timeless: true };

@@ -1,6 +1,7 @@
 // What every table offers: its question as a command, and its rows as a file. And what copies anything.
 
-import { Refused, headersOf, withParameters } from "./api.js";
+import { headersOf, withParameters } from "./api.js";
+import { PARQUET, answered, readCsv, readParquet } from "./csv-pages.js";
 import { el, setText } from "./dom.js";
 import { shownCsv } from "./shown-csv.js";
 
@@ -34,42 +35,53 @@ async function copied(text) {
   return done;
 }
 
-// `question()`: {path, parameters} of what a table shows, as it is asked now. `shown()`: an element whose
-// tables are written as they stand, where the API has no CSV of it.
-export function tableTools(question, { shown = null, name = "spendmeter" } = {}) {
-  const address = () => withParameters(question().path, question().parameters);
-  const curl = copyButton("Copy as curl", () => curlOf(address()));
-  const button = el("button", { className: "quiet", type: "button", on: { click: save } }, "CSV");
-  const tools = el("p", { className: "tools" }, button, curl);
+// `question()`: {path, parameters, tenant} of what a table shows, as it is asked now. A file has all of its
+// rows, read `rows` at once. `shown()`: an element whose tables are written as they stand, where an answer is
+// no table; `parquet`: where the API has that, too.
+export function tableTools(question, { shown = null, name = "spendmeter", rows, parquet = false } = {}) {
+  const curl = copyButton("Copy as curl", () => {
+    const { path, parameters, tenant } = question();
+    return curlOf(withParameters(path, parameters), tenant);
+  });
+  const csvAsShown = () => ({ file: new Blob([shownCsv(shown())], { type: "text/csv" }), cut: false });
+  const csv = () => asked(readCsv, "text/csv");
+  const asParquet = () => asked(readParquet, PARQUET);
+  const forms = { CSV: shown ? csvAsShown : csv, ...(parquet ? { Parquet: asParquet } : {}) };
+  const buttons = Object.entries(forms).map(([form, read]) => {
+    const click = () => save(read, `${name}.${form.toLowerCase()}`);
+    return el("button", { className: "quiet", type: "button", on: { click } }, form);
+  });
+  const tools = el("p", { className: "tools" }, buttons, curl);
 
-  async function save() {
-    button.disabled = true;
+  function asked(read, accept) {
+    const { path, parameters, tenant } = question();
+    const limit = rows ? { limit: rows } : {};
+    return read(withParameters(path, { ...parameters, ...limit }), headersOf(accept, tenant));
+  }
+
+  async function save(read, as) {
+    for (const each of buttons) each.disabled = true;
     tools.querySelector(".bad")?.remove();
     try {
-      const file = shown ? new Blob([shownCsv(shown())], { type: "text/csv" }) : await readCsv(address());
-      download(file, `${name}.csv`);
+      const { file, cut } = await read();
+      download(file, as);
+      if (cut) tell("There is more than this file holds: choose less.");
     } catch (error) {
-      tools.append(el("span", { className: "bad", role: "alert" }, `${error.message}.`));
+      tell(`${error.message}.`);
     }
-    button.disabled = false;
+    for (const each of buttons) each.disabled = false;
   }
+
+  const tell = (text) => tools.append(el("span", { className: "bad", role: "alert" }, text));
   return tools;
 }
 
-const readCsv = async (address) => (await fetched(address, "text/csv")).blob();
-
 // A file that the API names. One that breaks off is none: then reading it fails. Raises Refused, and TypeError.
 export async function readFile(address) {
-  const response = await fetched(address, "*/*");
+  const response = await answered(address, headersOf("*/*"));
   const { headers } = response;
   const name = /filename="([^"]+)"/.exec(headers.get("Content-Disposition") ?? "")?.[1] ?? "focus";
   return { blob: await response.blob(), name, headers };
-}
-
-async function fetched(address, accept) {
-  const response = await fetch(address, { headers: headersOf(accept), credentials: "same-origin" });
-  if (!response.ok) throw new Refused(response.status, await response.json().catch(() => ({})));
-  return response;
 }
 
 export function download(blob, name) {
@@ -79,10 +91,10 @@ export function download(blob, name) {
 }
 
 // The key stays out of it: whoever runs it has one of their own.
-export function curlOf(address) {
+export function curlOf(address, tenant) {
   const headers = Object.entries({
     Authorization: "Bearer $SPENDMETER_KEY",
-    ...headersOf("application/json"),
+    ...headersOf("application/json", tenant),
   });
   const options = headers.map(([header, value]) => `-H "${header}: ${value.replace(/["\\`]/g, "\\$&")}"`);
   return `curl ${options.join(" ")} '${location.origin}${address.replace(/'/g, "%27")}'`;
