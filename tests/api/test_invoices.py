@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from spendmeter.platform.roles import role_url
+from spendmeter.platform.service_keys import ACCRUALS, key_id
 from tests.api.book import Book
 from tests.api.used_models import YESTERDAY, UsedModels
 from tests.api.vendor_bills import openai_costs, openai_line, openai_usage
@@ -112,6 +113,25 @@ async def test_bills_of_several_accounts_add_up(
     assert (await variance(client, bills))["totals"]["variance"] == "0"
     one = await variance(client, bills, account="org-b")
     assert one["totals"]["causes"] == {"unbilled": "-0.07"}
+
+
+async def test_seats_that_accrue_are_on_no_bill_of_usage(
+    used: UsedModels, client: httpx.AsyncClient, bills: dict[str, str]
+) -> None:
+    await used.call(key=key_id(ACCRUALS))
+    await used.fold()
+    await sent(client, bills, bill(40_000, 20_000))
+    assert (await variance(client, bills))["totals"]["variance"] == "0"
+
+
+async def test_a_provider_is_the_one_that_the_catalog_or_a_bill_knows_by_the_name(
+    used: UsedModels, client: httpx.AsyncClient, bills: dict[str, str]
+) -> None:
+    await used.call(provider="OpenAI")
+    await used.call(provider="elsewhere")
+    await used.fold()
+    await sent(client, bills, bill(41_000, 20_500))
+    assert (await variance(client, bills))["totals"]["variance"] == "0"
 
 
 async def test_what_one_tenant_imports_no_other_sees(

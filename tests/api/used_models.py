@@ -54,6 +54,7 @@ class UsedModels:
         at: datetime = YESTERDAY,
         latency_ms: int | None = 1000,
         status: str = "ok",
+        key: str = "k1",
         **data: Any,
     ) -> None:
         for _ in range(calls):
@@ -64,7 +65,7 @@ class UsedModels:
             }  # fmt: skip
             event = UsageEvent(
                 specversion="1.0", type="spendmeter.usage.v1", source="bot", subject="s", id=f"e{self._events}",
-                tenant=tenant, keyid="k1", time=at, receivedat=at, data=UsageData(**said),
+                tenant=tenant, keyid=key, time=at, receivedat=at, data=UsageData(**said),
             )  # fmt: skip
             rating = rate(event, self.prices)
             await self.book.entry(event, str(rating.effective), list(rating.lines), status=rating.status)

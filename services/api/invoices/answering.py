@@ -30,16 +30,13 @@ def answer_of(
     currency: str | None,
     days: tuple[date, date],
     covered: Iterable[date],
-    behind: int,
+    notes: list[str],
     complete: Complete,
 ) -> InvoiceVariance:
     """All that is said of a provider's bill of some days."""
     asked = [days[0] + _DAY * number for number in range((days[1] - days[0]).days)]
     billed = {*covered}
     compared = [row for row in rows if row.booked is not None]
-    notes = []
-    if behind:
-        notes.append(f"{behind:,} booked events of all tenants are not added up yet: they are missing here")
     return InvoiceVariance(
         provider=provider,
         account=account,

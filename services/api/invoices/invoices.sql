@@ -68,17 +68,17 @@ FROM invoice_rows r JOIN ({in_force}) AS f USING (import_id, kind, day)
 
 -- name: sellers
 -- By what names of providers there are series.
-SELECT DISTINCT provider, sku FROM series
+SELECT DISTINCT provider FROM series
 
 -- name: booked
--- What was booked of these models, by all that bills tell apart, as contracted and as priced: at most {rows_max} rows. A row
--- of a bill that was imported as a charge ({charge}) is the bill itself.
+-- What was booked of the providers $3, by all that bills tell apart, as contracted and as priced: at most {rows_max} rows. A
+-- row of a bill that was imported as a charge ({charge}) is the bill itself; what accrues, by the key $4 (seats, commitments), was
+-- bought and not metered.
 SELECT c.day, s.provider, s.sku, c.unit, c.tier, c.region, c.batch, c.status, c.entry, c.reason, c.priced_in, c.contracted_in,
     sum(c.quantity) AS quantity, sum(c.list_priced) AS listed, sum(c.contracted_priced) AS contracted
 FROM cells c
 JOIN series s USING (series_id)
-JOIN unnest($3::text[], $4::text[]) AS w (provider, sku) ON w.provider = s.provider AND w.sku = s.sku
-WHERE c.day >= $1 AND c.day < $2 AND c.unit <> '{charge}'
+WHERE c.day >= $1 AND c.day < $2 AND s.provider = ANY ($3) AND s.key_id <> $4 AND c.unit <> '{charge}'
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 HAVING sum(c.quantity) <> 0 OR sum(c.list_priced) <> 0 OR sum(c.contracted_priced) <> 0
 LIMIT {rows_max}

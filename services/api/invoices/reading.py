@@ -29,6 +29,7 @@ from services.api.invoices.vendor_words import (
 )
 from spendmeter.contracts.catalog import Price
 from spendmeter.contracts.money import divided
+from spendmeter.platform.service_keys import ACCRUALS, key_id
 from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.charged import CHARGE_UNIT
 from spendmeter.pricing.price_book import PriceBook
@@ -68,19 +69,15 @@ async def read_bill_and_book(
     billed = [InvoiceLine(**row) for row in await connection.fetch(SQL["billed"], provider, *span, account)]
     booked: list[Any] = []
     if spoken:
-        names = [
-            (row["provider"], row["sku"])
-            for row in await connection.fetch(SQL["sellers"])
-            if _is_of(book, tenant, provider, row["provider"], row["sku"])
-        ]
-        providers, skus = [name for name, _ in names], [sku for _, sku in names]
-        booked = await connection.fetch(SQL["booked"], *span, providers, skus)
+        sellers = [row["provider"] for row in await connection.fetch(SQL["sellers"])]
+        its = [name for name in sellers if _is_of(book, tenant, provider, name)]
+        booked = await connection.fetch(SQL["booked"], *span, its, key_id(ACCRUALS))
     return ReadInvoice(days=spoken, billed=billed, booked=booked, is_cut=len(booked) >= ROWS_MAX)
 
 
-def _is_of(book: PriceBook, tenant: str, asked: str, provider: str, sku: str) -> bool:
+def _is_of(book: PriceBook, tenant: str, asked: str, provider: str) -> bool:
     """Whether what an event called its provider is the one that sends the bill."""
-    claim = book.meaning(tenant, provider, sku).provider
+    claim = book.meaning(tenant, provider, "").provider
     names = {alike(name) for name in RULE_OF[asked].metered_as}
     return bool(names & {alike(provider), alike(claim.owner) if claim else ""})
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.access.auth import Importing, Reader
-from services.api.accounting.completeness import completeness, unfolded
+from services.api.accounting.completeness import folded, not_added_up
 from services.api.database.transactions import database_of
 from services.api.events.within import Limit
 from services.api.http.cursors import decode_cursor, page
@@ -117,11 +117,10 @@ async def get_invoice_variance(
     days = day_range(start, end, datetime.now(UTC).date(), days=DAYS, days_max=DAYS_MAX)
     book = (await request.app.state.price_books.newest()).book
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
-        complete = await completeness(request, connection)
+        complete, unfolded = await folded(request, connection, caller.onlooker, "cells")
         read = await read_bill_and_book(
             connection, book, caller.tenant, provider=provider, account=account, days=days
         )
-        behind = await unfolded(connection, "cells")
     if read.is_cut:
         raise invalid("from", "so many models and ways of serving are in no one answer: ask for fewer days")
     currencies = {row.currency for row in read.billed if row.currency}
@@ -146,7 +145,7 @@ async def get_invoice_variance(
             currency=currency,
             days=days,
             covered=covered,
-            behind=behind,
+            notes=not_added_up(caller.onlooker, unfolded),
             complete=complete,
         )
 
