@@ -4,7 +4,8 @@ Method: on a real Postgres two months with every cost class, price and correctio
 the services' own code (focus_month.py), and exported in 1.2 and 1.4, as CSV and Parquet. The official validator
 (focus-validator 2.2.1, in a Python 3.12 of its own) is asked of 1.2, focus-data-toolkit of 1.4, and of every file what
 neither looks at (focus_rules.py), whether it adds up to the book in each currency, and whether Parquet says what CSV
-says. What is known to be no fault is in focus_known.toml, with the reason. Then as many cells as --rows says are put
+says. Of every cost centre's statement the toolkit is asked of both datasets, and whether all of them, with what nobody
+bears, are the book (focus_statements.py). What is known to be no fault is in focus_known.toml, with the reason. Then as many cells as --rows says are put
 into a database, and exported by the process that the api starts, to nowhere: rows a second are those of the whole
 export, from its check against the book to its end, and rows_per_cpu_s those of a second of the process' own work,
 which a busy machine does not slow down; the peak is that process' memory. The last line is one JSON object.
@@ -37,8 +38,9 @@ from spendmeter.platform.roles import role_url
 from spendmeter.platform.sql import load_sql
 from tests.api.exported import exported_book
 from tests.benchmarks import focus_validators as validators
-from tests.benchmarks.focus_month import BEYOND, FIRST, book_months
+from tests.benchmarks.focus_month import BEYOND, CHANGE, FIRST, book_months
 from tests.benchmarks.focus_rules import broken
+from tests.benchmarks.focus_statements import statements_checked
 from tests.databases import SECRET
 from tests.stack import Stack
 
@@ -82,6 +84,16 @@ async def checked(stack: Stack, folder: Path) -> dict[str, str]:
             else:
                 found |= {f"{version}: {each}": "" for each in _differing(rows, file)}
             found |= {f"{version} {form}: {rule}": said for rule, said in _validated(version, file).items()}
+    booked = [
+        {
+            row["currency"]: row["effective"]
+            for row in await owner.fetch(SQL["booked"], *span)
+            if row["effective"]
+        }
+        for span in ((FIRST, CHANGE), (CHANGE, BEYOND))
+    ]
+    months = dict(zip((f"{FIRST:%Y-%m}", f"{CHANGE:%Y-%m}"), booked, strict=True))
+    found |= await statements_checked(url, owner, "acme", months, folder)
     await owner.close()
     return found
 

@@ -45,10 +45,10 @@ def official(file: Path, folder: Path) -> tuple[dict[str, str], int]:
     return failed, int(total[2])
 
 
-def toolkit(file: Path) -> dict[str, str]:
-    """What focus-data-toolkit finds in an export of 1.4, by rule and column."""
+def toolkit(file: Path, dataset: str = "cost-and-usage") -> dict[str, str]:
+    """What focus-data-toolkit finds in a dataset of 1.4, by rule and column."""
     command = [str(Path(sys.executable).with_name("focus-toolkit")), "validate", str(file)]
-    done = _run([*command, "--dataset", "cost-and-usage"], Path.cwd())
+    done = _run([*command, "--dataset", dataset], Path.cwd())
     said = done.stdout + done.stderr
     if not done.returncode:
         if "lint OK" not in said:
