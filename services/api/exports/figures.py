@@ -4,7 +4,7 @@ Figures are plain decimal texts, as Postgres writes them: what nobody has to rec
 """
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from spendmeter.contracts.money import plain
 
@@ -26,6 +26,18 @@ class Costs(NamedTuple):
     contracted_priced: str
     effective_priced: str
 
+    @classmethod
+    def alike(cls, cost: str) -> Self:
+        """All of them are this one."""
+        return cls(cost, cost, cost, cost, cost, cost)
+
+
+class UnitPrice(NamedTuple):
+    """As a number, and as it is written."""
+
+    amount: Decimal
+    text: str
+
 
 class RowPrices(NamedTuple):
     """For how many a price is, and the prices of one; '' = none. `whole`: no quantity makes these costs,
@@ -39,15 +51,18 @@ class RowPrices(NamedTuple):
     contracted_priced: str
 
 
-def priced(quantity: str, per: int, costs: Costs) -> RowPrices:
+def priced(quantity: str, per: int, costs: Costs, last: UnitPrice | None = None) -> RowPrices:
     """Costs divided by the quantity. A unit price is never negative: where signs differ, or nothing was used,
-    what is priced is the charge itself, once."""
+    what is priced is the charge itself, once. `last`: the price of a row before, which is this one's as well
+    where it makes the cost: a product is had for a fifth of a quotient."""
     count = Decimal(quantity)
     if per != 1:
         count = _WIDE.divide(count, Decimal(per))  # a power of ten: exact
     texts = (costs.list, costs.contracted, costs.list_priced, costs.contracted_priced)
     if len(set(texts)) == 1:  # nearly every row: one price
         cost = Decimal(texts[0])
+        if last and count and _WIDE.multiply(last.amount, count) == cost:
+            return RowPrices(False, plain(count), last.text, last.text, last.text, last.text)
         whole = not count or ((cost < 0) != (count < 0) and bool(cost))
         if whole:
             count = _ONE if cost >= 0 else -_ONE

@@ -38,7 +38,7 @@ STATEMENT_S = 600.0
 """As `act_for` has it: until then the first rows must come."""
 SERIES_KEPT_MAX = 20_000
 _DAY = timedelta(days=1)
-_FIRST_PRICE = 12
+_FIRST_PRICE = 8
 _BESIDE = ("", "", False, "", "", "reported", "", "", "", "beside the rows of bills", "", "")
 """How what is left is priced, as `MeterPrice` has it."""
 
@@ -67,18 +67,17 @@ class _Day:
     def month_end(self) -> datetime:
         return midnight(add_months(self.day.replace(day=1), 1))
 
-    def takes(self, cell: Any) -> bool:
+    def takes(self, used: CellUsage, series_id: bytes) -> bool:
         """Whether the cell is what rows of bills come to: it is added to what is left."""
-        if cell["series_id"] not in self.bills or cell["unit"] not in ("", CHARGE_UNIT):
+        if series_id not in self.bills or used.price.unit not in ("", CHARGE_UNIT):
             return False
-        self.add(cell, 1)
+        self.add(series_id, used.price.currency, used.costs[:3], 1)
         return True
 
-    def add(self, row: Any, sign: int) -> None:
-        """CellChange of a cell or an entry."""
-        sums = self.left.setdefault((row["series_id"], row["currency"]), [Decimal()] * 3)
-        for number, name in enumerate(("list", "contracted", "effective")):
-            sums[number] = SUMS.add(sums[number], sign * Decimal(row[name]))
+    def add(self, series_id: bytes, currency: str, costs: Sequence[str], sign: int) -> None:
+        """`costs`: list, contracted, effective."""
+        sums = self.left.setdefault((series_id, currency), [Decimal()] * 3)
+        sums[:] = (SUMS.add(before, sign * Decimal(cost)) for before, cost in zip(sums, costs, strict=True))
 
 
 @dataclass(kw_only=True)
@@ -151,18 +150,19 @@ class DayRows:
         """Of cells whose series are known."""
         rows = []
         for cell in cells:
-            since = None
-            if special is not None:
-                since = special.changed.get(cell["cell_id"])
-                if special.takes(cell):
-                    continue
-            day, cell_id, series_id, events, comes_to_nothing, quantity, *costs = cell[:_FIRST_PRICE]
+            day, cell_id, series_id, events, comes_to_nothing, quantity, cost, others = cell[:_FIRST_PRICE]
+            since = special.changed.get(bytes.fromhex(cell_id)) if special else None
             if comes_to_nothing and since is None:
                 continue
-            price = MeterPrice._make(cell[_FIRST_PRICE:])
-            used = CellUsage(day, cell_id.hex(), events, quantity, Costs._make(costs), price)
-            parts = [used] if since is None else apart(used, since)
-            rows += [self._usage.row(each, self.series[series_id]) for each in parts]
+            costs = Costs.alike(cost) if others is None else Costs(cost, *others)
+            used = CellUsage(day, cell_id, events, quantity, costs, MeterPrice._make(cell[_FIRST_PRICE:]))
+            if special and special.takes(used, series_id):
+                continue
+            series = self.series[series_id]
+            if since is None:
+                rows.append(self._usage.row(used, series))
+            else:
+                rows += [self._usage.row(each, series) for each in apart(used, since)]
         return rows
 
     async def _charges(self, day: _Day) -> AsyncIterator[list[FocusRow]]:
@@ -180,8 +180,9 @@ class DayRows:
         rows = []
         for _, of_event in groupby(entries, key=lambda entry: (entry.occurred_at, entry.identity)):
             for each in billed(list(of_event), day.month_end):
-                day.add(each.entry._asdict(), -1)
-                series = self.series[each.entry.series_id]
+                entry = each.entry
+                day.add(entry.series_id, entry.currency, (entry.list, entry.contracted, entry.effective), -1)
+                series = self.series[entry.series_id]
                 rows.append(charge_row(self.layout, self.account, each, series))
         return rows
 

@@ -1,13 +1,14 @@
 """What was used, as rows of FOCUS: one a day, series, unit, way of serving and price. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from services.api.exports.figures import Costs, RowPrices, priced
+from services.api.exports.figures import Costs, RowPrices, UnitPrice, priced
 from services.api.exports.layout import FocusRow, Layout, RowPiece
 from services.api.exports.vocabulary import (
     consumed_unit,
@@ -107,46 +108,65 @@ def time_piece(layout: Layout, start: datetime, end: datetime) -> RowPiece:
     return layout.piece("time", said)
 
 
+@dataclass(slots=True, eq=False)
+class _Pricing:
+    """What rows that are priced alike have alike."""
+
+    per: int
+    in_one_currency: bool
+    last: UnitPrice | None = None
+    pieces: dict[tuple[str, ...], RowPiece] = field(default_factory=dict)
+
+
 class UsageRows:
     """Makes rows; what they have alike it makes once."""
 
     def __init__(self, layout: Layout, account: BillingAccount) -> None:
         self._layout, self._account = layout, account
-        self._meters: dict[tuple[object, ...], RowPiece] = {}
-        self._day = (date.min, layout.piece("time", {}))
+        self._pricings: dict[MeterPrice, _Pricing] = {}
+        self._pieces = 0
+        self._day = (date.min, "", layout.piece("time", {}))
 
     def row(self, used: CellUsage, series: SeriesPiece) -> FocusRow:
         """Of one cell."""
-        unit = used.price.unit
-        quantity = used.quantity if unit else str(used.events)
-        consumed = consumed_unit(unit)
-        per, _ = pricing_unit(consumed)
-        costs = used.costs
-        if used.price.priced_in != used.price.contracted_in:  # two currencies: both in the book's
+        day, cell_id, events, quantity, costs, price, correction = used
+        pricing = self._pricings.get(price) or self._pricing(price)
+        quantity = quantity if price.unit else str(events)
+        if not pricing.in_one_currency:  # in two: both in the book's
             costs = costs._replace(
                 list_priced=costs.list, contracted_priced=costs.contracted, effective_priced=costs.effective
             )
-        prices = priced(quantity, per, costs)
-        row_id = f"{used.day}/{used.cell_id}" + ("/correction" if used.correction else "")
+        prices = priced(quantity, pricing.per, costs, pricing.last)
+        if prices.list and (pricing.last is None or prices.list is not pricing.last.text):
+            pricing.last = UnitPrice(Decimal(prices.list), prices.list)
+        day_text, time = self._time(day)
+        row_id = f"{day_text}/{cell_id}/correction" if correction else f"{day_text}/{cell_id}"
         return FocusRow(
-            self._time(used.day),
+            time,
             series.piece,
-            self._meter(used, series, prices.whole),
-            figures_of(quantity, prices, costs, costs.effective, used.events, row_id),
+            self._meter(pricing, used, series, prices.whole),
+            figures_of(quantity, prices, costs, costs.effective, events, row_id),
         )
 
-    def _time(self, day: date) -> RowPiece:
+    def _time(self, day: date) -> tuple[str, RowPiece]:
         if self._day[0] != day:
             start = midnight(day)
-            self._day = day, time_piece(self._layout, start, start + timedelta(days=1))
-        return self._day[1]
+            self._day = day, str(day), time_piece(self._layout, start, start + timedelta(days=1))
+        return self._day[1:]
 
-    def _meter(self, used: CellUsage, series: SeriesPiece, whole: bool) -> RowPiece:
-        key = (series.cost_class, series.provider, series.sku, used.price, used.correction, whole)
-        if (found := self._meters.get(key)) is None:
-            if len(self._meters) >= METERS_KEPT_MAX:
-                self._meters.clear()
-            found = self._meters[key] = self._layout.piece("meter", self._said(used, series, whole))
+    def _pricing(self, price: MeterPrice) -> _Pricing:
+        if self._pieces + len(self._pricings) >= METERS_KEPT_MAX:
+            self._pricings.clear()
+            self._pieces = 0
+        per, _ = pricing_unit(consumed_unit(price.unit))
+        found = self._pricings[price] = _Pricing(per, price.priced_in == price.contracted_in)
+        return found
+
+    def _meter(self, pricing: _Pricing, used: CellUsage, series: SeriesPiece, whole: bool) -> RowPiece:
+        key = (series.cost_class, series.provider, series.sku, used.correction, "whole" if whole else "")
+        if (found := pricing.pieces.get(key)) is None:
+            found = pricing.pieces[key] = self._layout.piece("meter", self._said(used, series, whole))
+            self._pieces += 1
         return found
 
     def _said(self, used: CellUsage, series: SeriesPiece, whole: bool) -> dict[str, str]:
