@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.api.exports.changed_since import CellChange, apart
 from services.api.exports.figures import Costs, priced
 from services.api.exports.layout import Layout
-from services.api.exports.usage_rows import FIGURES, CellUsage, MeterPrice, series_piece
+from services.api.exports.usage_rows import FIGURES, CellUsage, MeterPrice, Pricing, series_piece
 from services.api.exports.vocabulary import (
     COLUMNS,
     SERVICES,
@@ -27,7 +27,9 @@ amounts = st.decimals(-(10**9), 10**9, places=12)
 quantities = st.one_of(st.just(Decimal(0)), st.decimals(-(10**12), 10**12, places=6))
 HALF_A_LAST_PLACE = Decimal("5e-19")
 """Of a unit price, which has 18 places."""
-PRICE = MeterPrice("", "", False, "USD", "input_tokens", "priced", "p", "", "", "", "USD", "USD")
+PRICING = Pricing.of(
+    MeterPrice("", "", False, "USD", "input_tokens", "priced", "p", "", "", "", "USD", "USD")
+)
 
 
 def costs_of(*costs: Decimal) -> Costs:
@@ -64,7 +66,7 @@ def test_what_no_quantity_makes_is_priced_as_a_whole() -> None:
 def test_what_a_cell_was_and_what_corrected_it_are_the_cell(
     quantity: Decimal, cost: Decimal, changed: Decimal, change: Decimal
 ) -> None:
-    used = CellUsage(date(2026, 10, 5), "ab", 3, f"{quantity:f}", costs_of(*[cost] * 6), PRICE)
+    used = CellUsage(date(2026, 10, 5), "ab", 3, f"{quantity:f}", costs_of(*[cost] * 6), PRICING)
     parts = apart(used, CellChange(-1, changed, *[change] * 6))
     assert sum((Decimal(each.quantity) for each in parts), Decimal()) == quantity
     assert sum((Decimal(each.costs.effective) for each in parts), Decimal()) == cost

@@ -48,14 +48,16 @@ WHERE e.origin_partition = -1 AND e.tenant = $1 AND e.occurred_at >= $2 AND e.oc
 
 -- name: cells
 -- The rows of tenant $1 on the days [$2, $3), in the order of their key. Figures as texts: most are written as they are.
--- `others`: the other costs, in the order of `Costs`; null where all are one, as in nearly every row.
+-- `others`: the other costs, in the order of `Costs`; null where all are one, as in nearly every row. `price`: the fields
+-- of `MeterPrice`.
 SELECT day, encode(cell_id, 'hex') AS cell_id, series_id, events,
     (quantity = 0 AND list = 0 AND contracted = 0 AND effective = 0 AND list_priced = 0) AS comes_to_nothing,
     quantity::text, list::text,
     CASE WHEN contracted = list AND effective = list AND list_priced = list AND contracted_priced = list
         AND effective_priced = list THEN NULL
-    ELSE ARRAY[contracted, effective, list_priced, contracted_priced, effective_priced]::text[] END AS others, tier, region, batch, currency, unit, status, entry, factors, contracted_entry, reason, priced_in,
-    contracted_in
+    ELSE ARRAY[contracted, effective, list_priced, contracted_priced, effective_priced]::text[] END AS others,
+    json_build_array(tier, region, batch, currency, unit, status, entry, factors, contracted_entry, reason, priced_in,
+        contracted_in)::text AS price
 FROM cells WHERE tenant = $1 AND day >= $2 AND day < $3 ORDER BY tenant, day, cell_id
 
 -- name: billed_series

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import IO, Any, Literal, Protocol
 
-from services.api.exports.layout import FocusRow, Layout, RowPiece, csv_figures
+from services.api.exports.layout import FocusRow, Layout, RowPiece
 from services.api.exports.vocabulary import SCOPES, ColumnKind, FocusColumn
 
 ExportForm = Literal["csv", "parquet"]
@@ -58,7 +58,7 @@ class CsvFile(ExportFile):
     def write(self, rows: Sequence[FocusRow]) -> None:
         """Texts were written out with their piece; figures need no quotes."""
         lines = [
-            f"{time.csv},{series.csv},{meter.csv},{csv_figures(figures[:-1])},{figures[-1]}\r\n"
+            f"{time.csv},{series.csv},{meter.csv},{','.join(figures)}\r\n"
             for time, series, meter, figures in rows
         ]
         self._out.write("".join(lines).encode())
@@ -99,9 +99,13 @@ class ParquetFile(ExportFile):
         columns: list[Any] = []
         for place, scope in enumerate(SCOPES[:-1]):
             columns += self._pieces(self._layout.scopes[scope], [row[place] for row in rows])
+        made: dict[tuple[tuple[str, ...], str], Any] = {}
         figures = zip(*(row.figures for row in rows), strict=True)
-        named = self._layout.scopes["figures"]
-        columns += [self._array(column, cells) for column, cells in zip(named, figures, strict=True)]
+        for column, cells in zip(self._layout.scopes["figures"], figures, strict=True):
+            key = cells, column.kind  # costs are mostly one, and their column the same
+            if key not in made:
+                made[key] = self._array(column, cells)
+            columns.append(made[key])
         self._writer.write_table(self._arrow.Table.from_arrays(columns, schema=self._schema))
 
     def _pieces(self, columns: Sequence[FocusColumn], pieces: Sequence[Any]) -> list[Any]:

@@ -1,6 +1,6 @@
 """Rows put together of pieces: what many rows have alike is made, and written out, once. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ class RowPiece:
 
 
 class FocusRow(NamedTuple):
-    """One row: the figures' cells stand last."""
+    """One row: the figures' cells stand last, decimals with a point, as they are written."""
 
     time: RowPiece
     series: RowPiece
@@ -56,12 +56,12 @@ def csv_cell(text: str, kind: ColumnKind) -> str:
     """As RFC 4180 has it. A decimal has a point, for who reads a number without one takes its column for
     integers. A text that a spreadsheet would run begins with an apostrophe, as in every CSV of ours."""
     if kind == "decimal":
-        return csv_figures([text])
+        return pointed(text)
     if kind == "text":
         text = unrun(text)
     return '"' + text.replace('"', '""') + '"' if _QUOTED.intersection(text) else text
 
 
-def csv_figures(texts: Iterable[str]) -> str:
-    """Cells one after the other, each with a point: "12" is written 12.0."""
-    return ",".join([text if "." in text or not text else f"{text}.0" for text in texts])
+def pointed(text: str) -> str:
+    """A decimal with a point: "12" is written 12.0. '' stays as it is."""
+    return text if "." in text or not text else f"{text}.0"

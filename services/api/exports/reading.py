@@ -21,6 +21,7 @@ from services.api.exports.usage_rows import (
     BillingAccount,
     CellUsage,
     MeterPrice,
+    Pricing,
     SeriesPiece,
     UsageRows,
     midnight,
@@ -38,7 +39,6 @@ STATEMENT_S = 600.0
 """As `act_for` has it: until then the first rows must come."""
 SERIES_KEPT_MAX = 20_000
 _DAY = timedelta(days=1)
-_FIRST_PRICE = 8
 _BESIDE = ("", "", False, "", "", "reported", "", "", "", "beside the rows of bills", "", "")
 """How what is left is priced, as `MeterPrice` has it."""
 
@@ -69,9 +69,9 @@ class _Day:
 
     def takes(self, used: CellUsage, series_id: bytes) -> bool:
         """Whether the cell is what rows of bills come to: it is added to what is left."""
-        if series_id not in self.bills or used.price.unit not in ("", CHARGE_UNIT):
+        if series_id not in self.bills or used.pricing.price.unit not in ("", CHARGE_UNIT):
             return False
-        self.add(series_id, used.price.currency, used.costs[:3], 1)
+        self.add(series_id, used.pricing.price.currency, used.costs[:3], 1)
         return True
 
     def add(self, series_id: bytes, currency: str, costs: Sequence[str], sign: int) -> None:
@@ -150,12 +150,12 @@ class DayRows:
         """Of cells whose series are known."""
         rows = []
         for cell in cells:
-            day, cell_id, series_id, events, comes_to_nothing, quantity, cost, others = cell[:_FIRST_PRICE]
+            day, cell_id, series_id, events, comes_to_nothing, quantity, cost, others, price = cell
             since = special.changed.get(bytes.fromhex(cell_id)) if special else None
             if comes_to_nothing and since is None:
                 continue
             costs = Costs.alike(cost) if others is None else Costs(cost, *others)
-            used = CellUsage(day, cell_id, events, quantity, costs, MeterPrice._make(cell[_FIRST_PRICE:]))
+            used = CellUsage(day, cell_id, events, quantity, costs, self._usage.pricing(price))
             if special and special.takes(used, series_id):
                 continue
             series = self.series[series_id]
@@ -193,7 +193,7 @@ class DayRows:
             if any(amounts):
                 costs = Costs._make([*map(plain, amounts)] * 2)
                 price = MeterPrice._make((*_BESIDE[:3], currency, *_BESIDE[4:10], currency, currency))
-                used = CellUsage(day.day, f"{series_id.hex()}/{currency}", 1, "1", costs, price)
+                used = CellUsage(day.day, f"{series_id.hex()}/{currency}", 1, "1", costs, Pricing.of(price))
                 rows.append(self._usage.row(used, self.series[series_id]))
         return rows
 

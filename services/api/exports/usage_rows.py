@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import msgspec
 
 from services.api.exports.figures import Costs, RowPrices, UnitPrice, priced
-from services.api.exports.layout import FocusRow, Layout, RowPiece
+from services.api.exports.layout import FocusRow, Layout, RowPiece, pointed
 from services.api.exports.vocabulary import (
     consumed_unit,
     meter_words,
@@ -56,6 +56,26 @@ class MeterPrice(NamedTuple):
     contracted_in: str
 
 
+_decode_price = msgspec.json.Decoder(MeterPrice).decode
+
+
+@dataclass(slots=True, eq=False)
+class Pricing:
+    """A way of pricing, and what rows that have it have alike."""
+
+    price: MeterPrice
+    per: int
+    in_one_currency: bool
+    last: UnitPrice | None = None
+    pieces: dict[tuple[str, ...], RowPiece] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, price: MeterPrice) -> Self:
+        """One that no row has yet."""
+        per, _ = pricing_unit(consumed_unit(price.unit))
+        return cls(price, per, price.priced_in == price.contracted_in)
+
+
 class CellUsage(NamedTuple):
     """What is to be exported of one cell."""
 
@@ -65,7 +85,7 @@ class CellUsage(NamedTuple):
     events: int
     quantity: str
     costs: Costs
-    price: MeterPrice
+    pricing: Pricing
     correction: ChargeClass = ""
 
 
@@ -108,30 +128,28 @@ def time_piece(layout: Layout, start: datetime, end: datetime) -> RowPiece:
     return layout.piece("time", said)
 
 
-@dataclass(slots=True, eq=False)
-class _Pricing:
-    """What rows that are priced alike have alike."""
-
-    per: int
-    in_one_currency: bool
-    last: UnitPrice | None = None
-    pieces: dict[tuple[str, ...], RowPiece] = field(default_factory=dict)
-
-
 class UsageRows:
     """Makes rows; what they have alike it makes once."""
 
     def __init__(self, layout: Layout, account: BillingAccount) -> None:
         self._layout, self._account = layout, account
-        self._pricings: dict[MeterPrice, _Pricing] = {}
+        self._pricings: dict[str, Pricing] = {}
         self._pieces = 0
         self._day = (date.min, "", layout.piece("time", {}))
 
+    def pricing(self, said: str) -> Pricing:
+        """The one that a list of `MeterPrice`'s fields in JSON says; the same again, while there is room."""
+        if (found := self._pricings.get(said)) is None:
+            if self._pieces + len(self._pricings) >= METERS_KEPT_MAX:
+                self._pricings.clear()
+                self._pieces = 0
+            found = self._pricings[said] = Pricing.of(_decode_price(said))
+        return found
+
     def row(self, used: CellUsage, series: SeriesPiece) -> FocusRow:
         """Of one cell."""
-        day, cell_id, events, quantity, costs, price, correction = used
-        pricing = self._pricings.get(price) or self._pricing(price)
-        quantity = quantity if price.unit else str(events)
+        day, cell_id, events, quantity, costs, pricing, correction = used
+        quantity = quantity if pricing.price.unit else str(events)
         if not pricing.in_one_currency:  # in two: both in the book's
             costs = costs._replace(
                 list_priced=costs.list, contracted_priced=costs.contracted, effective_priced=costs.effective
@@ -144,7 +162,7 @@ class UsageRows:
         return FocusRow(
             time,
             series.piece,
-            self._meter(pricing, used, series, prices.whole),
+            self._meter(used, series, prices.whole),
             figures_of(quantity, prices, costs, costs.effective, events, row_id),
         )
 
@@ -154,23 +172,15 @@ class UsageRows:
             self._day = day, str(day), time_piece(self._layout, start, start + timedelta(days=1))
         return self._day[1:]
 
-    def _pricing(self, price: MeterPrice) -> _Pricing:
-        if self._pieces + len(self._pricings) >= METERS_KEPT_MAX:
-            self._pricings.clear()
-            self._pieces = 0
-        per, _ = pricing_unit(consumed_unit(price.unit))
-        found = self._pricings[price] = _Pricing(per, price.priced_in == price.contracted_in)
-        return found
-
-    def _meter(self, pricing: _Pricing, used: CellUsage, series: SeriesPiece, whole: bool) -> RowPiece:
+    def _meter(self, used: CellUsage, series: SeriesPiece, whole: bool) -> RowPiece:
         key = (series.cost_class, series.provider, series.sku, used.correction, "whole" if whole else "")
-        if (found := pricing.pieces.get(key)) is None:
-            found = pricing.pieces[key] = self._layout.piece("meter", self._said(used, series, whole))
+        if (found := used.pricing.pieces.get(key)) is None:
+            found = used.pricing.pieces[key] = self._layout.piece("meter", self._said(used, series, whole))
             self._pieces += 1
         return found
 
     def _said(self, used: CellUsage, series: SeriesPiece, whole: bool) -> dict[str, str]:
-        price, status = used.price, used.price.status
+        price, status = used.pricing.price, used.pricing.price.status
         service = service_of(series.cost_class)
         meter, consumed = meter_words(price.unit) or "Events", consumed_unit(price.unit)
         sku = f"{series.provider}/{series.sku}/{price.unit or 'event'}"
@@ -225,12 +235,18 @@ def provider_columns(provider: str) -> dict[str, str]:
 def figures_of(
     quantity: str, prices: RowPrices, costs: Costs, billed: str, events: int, row_id: str
 ) -> Sequence[str]:
-    """In the order of the columns of their scope (`FIGURES`)."""
-    return (
+    """In the order of the columns of their scope (`FIGURES`), each with a point."""
+    if costs.list is costs.list_priced and costs.list is billed and prices.list is prices.list_priced:
+        price, cost = pointed(prices.list), pointed(billed)  # all are alike, as in nearly every row
+        return (
+            pointed(quantity), pointed(prices.quantity), price, price, cost, cost, cost, cost, price, price,
+            cost, f"{events}.0", row_id,
+        )  # fmt: skip
+    figures = (
         quantity, prices.quantity, prices.list, prices.contracted, costs.list, costs.contracted,
         costs.effective, billed, prices.list_priced, prices.contracted_priced, costs.effective_priced,
-        str(events), row_id,
     )  # fmt: skip
+    return (*map(pointed, figures), f"{events}.0", row_id)
 
 
 FIGURES = (
