@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.exports.changed_since import CellChange, apart
-from services.api.exports.figures import Costs, priced
+from services.api.exports.figures import Costs, UnitPrice, priced
 from services.api.exports.layout import Layout
 from services.api.exports.usage_rows import FIGURES, CellUsage, MeterPrice, Pricing, series_piece
 from services.api.exports.vocabulary import (
@@ -21,6 +21,7 @@ from services.api.exports.vocabulary import (
     model_details,
     pricing_unit,
 )
+from spendmeter.contracts.money import plain
 from spendmeter.contracts.units import UNITS
 
 amounts = st.decimals(-(10**9), 10**9, places=12)
@@ -52,6 +53,19 @@ def test_a_unit_price_times_its_quantity_is_the_cost(
         else:
             assert (listed < 0) != (contracted < 0)
     assert found.whole or Decimal(found.quantity) * per == quantity
+
+
+@given(quantities, amounts, st.decimals(0, 10**6, places=6), st.sampled_from([1, 1_000_000]))
+def test_the_price_of_the_row_before_is_taken_only_where_it_is_this_ones_too(
+    quantity: Decimal, cost: Decimal, before: Decimal, per: int
+) -> None:
+    made = quantity * before
+    for amount in (cost, made, Decimal(0)):
+        costs = Costs.alike(f"{amount:f}")
+        found = priced(f"{quantity:f}", per, costs)
+        for price in (before, Decimal(found.list or 0)):
+            last = UnitPrice(price, plain(price))
+            assert priced(f"{quantity:f}", per, costs, last) == found
 
 
 def test_what_no_quantity_makes_is_priced_as_a_whole() -> None:
