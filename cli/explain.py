@@ -57,6 +57,9 @@ def _print_heading(receipt: dict[str, Any], entry: dict[str, Any]) -> None:
         counts = "" if entry["in_force"] else " (counts no longer)"
         say(f"booked, of {receipt['time']}, by catalog version {entry['catalog_version']}{counts}")
         return
+    if entry["kind"] == "true_up":
+        say(f"true-up of {receipt['time']}, by catalog version {entry['catalog_version']}")
+        return
     what = f"reversal of entry {entry['reverses']}" if entry["sign"] < 0 else f"replacement {entry['seq']}"
     counts = " (counts)" if entry["in_force"] else ""
     at = f"recorded {entry['recorded_at']}, by catalog version {entry['catalog_version']}"

@@ -71,6 +71,7 @@ from services.api.runs import outcomes
 from services.api.runs import routes as runs
 from services.api.spend import routes as spend
 from services.api.spend.closed import ClosedSums
+from services.api.true_ups import routes as true_ups
 from services.api.unit_economics import routes as unit_economics
 from services.api.views import routes as views
 from services.api.workflows import acts as workflow_acts
@@ -98,6 +99,7 @@ PARTS = (
     coding_agents,
     corrections,
     rerates,
+    true_ups,
     accounting,
     imports,
     invoices,

@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -30,6 +31,7 @@ from services.corrector.one_topic import (
     topic_id,
 )
 from services.corrector.rerates import Rerates
+from services.corrector.true_ups.keeper import TrueUpKeeper
 from spendmeter.book.changed import ChangedDays, day_of
 from spendmeter.platform.heartbeat import Heartbeat
 from spendmeter.platform.kafka_admin import KafkaAdmin
@@ -40,6 +42,8 @@ BATCH_MAX = 500
 DONE = "applied"
 RAISES_MAX = 10
 """Transactions for conflicts at one look."""
+TRUE_UPS_S = 5.0
+"""So often it is asked whose periods are to be worked out, unless more are known to be."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -53,6 +57,7 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
     pool: asyncpg.Pool[asyncpg.Record]
     applier: Applier
     rerates: Rerates
+    true_ups: TrueUpKeeper
     catalog: CatalogWait
     changed: ChangedDays
     meters: Meters
@@ -69,6 +74,7 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
         """Whether the database was seen to have all that is published."""
         self._has_more = False
         """Whether a job has more to do just now."""
+        self._next_true_ups = 0.0
 
     async def run(self) -> None:
         """Correct until something is found to be lost, or for good."""
@@ -169,7 +175,19 @@ class CorrectionLine(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafk
             self.stopped = lost_with(self.log, standing.topic, other, standing.position, done=DONE)
         else:
             await self._look_again(standing)
+            await self._true_up()
         self._looked = now
+
+    async def _true_up(self) -> None:
+        """Work out the periods of one tenant, where it is time."""
+        if self._standing is None or time.monotonic() < self._next_true_ups:
+            return
+        async with self.pool.acquire() as connection:
+            kept = await self.true_ups.look(connection, self._standing, datetime.now(UTC))
+        self._standing = self._standing and kept.standing
+        self._next_true_ups = time.monotonic() + (0 if kept.more else TRUE_UPS_S)
+        self.meters.add("spendmeter.corrector.true_ups", kept.booked)
+        self.changed.add(kept.changed)
 
     async def _take(self, records: Sequence[tuple[int, bytes | None]]) -> None:
         """Work off what has come; where several correct one event, one after the other."""

@@ -16,6 +16,7 @@ from services.corrector.price_books import VersionBooks, VersionUnits
 from services.corrector.projections.projector import Projector
 from services.corrector.rerates import Rerates
 from services.corrector.sweep import READ_IN_ORDER
+from services.corrector.true_ups.keeper import TrueUpKeeper
 from services.corrector.workflows.keeper import MomentsKeeper
 from services.corrector.write import prepare
 from spendmeter.book.changed import ChangedDays
@@ -114,6 +115,7 @@ class Corrector:
                     pool=pool,
                     applier=Applier(log_ends=log_ends, books=books, units=units),
                     rerates=Rerates(log_ends=log_ends, told=changed.add, books=books, units=units),
+                    true_ups=TrueUpKeeper(books=books),
                     catalog=CatalogWait(
                         published=partial(read_published, admin, settings), meters=self._meters
                     ),

@@ -115,7 +115,7 @@ def _add_entry(cells: dict[CellPrice, CellSum], entry: BookEntry) -> None:
         cell = cells.get(price)
         if cell is None:
             cell = cells[price] = CellSum()
-        cell.events += sign
+        cell.events += entry.events
         if type(quantity) is int and type(cell.quantity) is int:
             cell.quantity += sign * quantity
         else:

@@ -61,6 +61,8 @@ class BookEntry(Struct, frozen=True, gc=False):
     stated: StatedUsage
     lines: Sequence[Line]
     identity: bytes = b""
+    events: int = 1
+    """So many more there are: one less where `sign` is -1, and none of a true-up, which is a period's."""
 
 
 _NOTHING = StatedUsage(context=Context(service_tier=""))
@@ -92,10 +94,12 @@ def read_entry(
     except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError):
         stated, priced = _NOTHING, []
     amount = Decimal(effective)
+    sign = -1 if seq % 2 else 1
     return BookEntry(
-        -1 if seq % 2 else 1, occurred_at, tenant, series_id, status, currency,
+        sign, occurred_at, tenant, series_id, status, currency,
         amount if listed == effective else Decimal(listed),
         amount if contracted == effective else Decimal(contracted), amount, stated, priced, identity,
+        sign if seq >= 0 else 0,
     )  # fmt: skip
 
 

@@ -321,20 +321,21 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 
 
 class PeriodTerm(Entry, frozen=True, kw_only=True, tag="spendmeter.catalog.period.v1"):
-    """An effect of a whole period: checked and recorded, but applied by nothing until true-ups are booked.
-    Rating, which sees one event, ignores it.
+    """An effect of a whole period, which true-ups book. Rating, which sees one event, ignores it.
 
     graduated: each step prices what lies in it; volume: the step reached prices all; allowance: the first
-    `quantity` is free; commitment: `quantity` is paid for at `amount` whether used or not.
+    `quantity` is free; commitment: `quantity` is paid for at `amount` whether used or not; spend_commitment:
+    usage worth `quantity`, in `currency`, is paid for at `amount` whether used or not.
     """
 
     layer: Layer = "public"
     contract: ShortText = ""
-    effect: Literal["graduated", "volume", "allowance", "commitment"]
+    effect: Literal["graduated", "volume", "allowance", "commitment", "spend_commitment"]
     period: Literal["day", "month", "quarter", "year"] = "month"
     provider: Name
     skus: tuple[Match, ...] = ()
-    units: tuple[UnitName, ...]
+    units: tuple[UnitName, ...] = ()
+    """None = whatever is charged for, of a spend_commitment alone."""
     cost_classes: tuple[CostClass, ...] = ()
     steps: tuple[Step, ...] = ()
     per: Annotated[int, Meta(ge=1, le=2**63 - 1)] = 1

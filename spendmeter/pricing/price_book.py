@@ -26,6 +26,7 @@ from spendmeter.contracts.catalog import (
     FxRate,
     Model,
     NameRule,
+    PeriodTerm,
     Price,
     PriceEntry,
     Provider,
@@ -91,7 +92,9 @@ class PriceBook:
         for rates in self._rates.values():
             rates.sort(key=lambda rate: rate.effective_from)
         stated = checks.unique(kinds, TenantTerms, "tenant", "effective_from")
-        self._agreements = agreements(stated, {entry.tenant for entry in self.lists.entries()})
+        self.period_terms = checks.of(kinds, PeriodTerm)
+        own = {entry.tenant for entry in (*self.lists.entries(), *self.period_terms)}
+        self._agreements = agreements(stated, own)
         checks.price_lists(self.lists)
         checks.price_lists(replace(self.unconfirmed, adjustments={}))
         self.spellings = Spellings(checks.of(kinds, Spelling))

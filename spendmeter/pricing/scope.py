@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from spendmeter.contracts.catalog import LAYERS, PriceEntry
+from spendmeter.contracts.catalog import LAYERS, PeriodTerm, PriceEntry
 
 
 class Audience(NamedTuple):
@@ -19,7 +19,7 @@ class Audience(NamedTuple):
 _EVERYBODY = {layer: Audience(place, False, 0) for place, layer in enumerate(LAYERS)}
 
 
-def is_everybodys(entry: PriceEntry) -> bool:
+def is_everybodys(entry: PriceEntry | PeriodTerm) -> bool:
     """Whether it is neither for one tenant alone nor of a contract."""
     return not (entry.tenant or entry.contract)
 
@@ -34,11 +34,11 @@ class Scope:
         self.tenant, self.contracts = tenant, contracts
         self.key = "\0".join((tenant, *contracts))
 
-    def includes(self, entry: PriceEntry) -> bool:
+    def includes(self, entry: PriceEntry | PeriodTerm) -> bool:
         """Whether an entry is for this tenant, perhaps among others."""
         return entry.tenant in ("", self.tenant) and (not entry.contract or entry.contract in self.contracts)
 
-    def audience(self, entry: PriceEntry) -> Audience | None:
+    def audience(self, entry: PriceEntry | PeriodTerm) -> Audience | None:
         """How near to this tenant an entry is; None = it is not for this tenant."""
         everybody = _EVERYBODY[entry.layer]
         if is_everybodys(entry):

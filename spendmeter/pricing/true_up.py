@@ -4,6 +4,8 @@
 
 Pure. A period's amount follows from sums alone, so neither the order of the usage nor how it was split into
 events matters; where only a part of it is free or committed, that part is valued at the average booked price.
+What a commitment pays is spread over the usage that it is for; what of it was not used by the end of the
+period costs then.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -55,8 +57,14 @@ class TrueUp(Struct, frozen=True, kw_only=True):
     currency: str
     quantity: Decimal
     """Of the usage that the term covers."""
+    booked: Decimal
+    """What that usage was booked at, without true-ups."""
+    due: Decimal
+    """What it costs by the term."""
+    used: Decimal
+    """What of a commitment's payment the usage has used, in book currency; with `unused` all of it."""
     unused: Decimal
-    """What a commitment pays for usage that did not happen, in book currency; part of no other figure."""
+    """What a commitment pays for usage that did not happen (while the period runs: not yet)."""
     explanation: tuple[str, ...]
     """The arithmetic, for a person to redo."""
 
@@ -71,6 +79,7 @@ def true_up(
     fx: FxRate | None = None,
     earlier: Sequence[Decimal] = (),
     spellings: Spellings = AS_WRITTEN,
+    ended: bool = True,
 ) -> TrueUp:
     """What must be booked so that the period costs what `term` says.
 
@@ -78,7 +87,8 @@ def true_up(
     `spellings`: how ways of serving are written. `currency` is the book's, and `fx` the period's rate into it
     where the term is in another one. `earlier` are the true-ups of this term and period that are in the book:
     their number is the revision, and the correction is what they leave to do. A period's amounts are never
-    prorated: a term that begins within the period counts what came after.
+    prorated: a term that begins within the period counts what came after. Until it has `ended`, what of a
+    commitment is not used yet is not due.
 
     Raises CatalogError for a term that says what no period can follow, ValueError for a wrong or missing
     rate, decimal.Inexact where an amount has more digits than money holds.
@@ -92,29 +102,39 @@ def true_up(
     quantity = total(Decimal(usage.quantity) for usage in covered)
     amount = total(usage.amount for usage in covered)
     done = total(earlier)
-    sums = _PeriodSums(term=term, quantity=quantity, amount=amount, currency=currency, fx=fx)
+    sums = _PeriodSums(term=term, quantity=quantity, amount=amount, currency=currency, fx=fx, ended=ended)
     due = sums.due()
     correction = EXACT.subtract(EXACT.subtract(due, amount), done)
     left = f"{plain(due)} due - {plain(amount)} booked"
     left += f" - {plain(done)} trued up before" if earlier else ""
     return TrueUp(
-        id=_id(tenant, term.id, period[0], len(earlier)),
+        id=true_up_id(tenant, term.id, period[0], len(earlier)),
         term=term.id,
         period=period,
         revision=len(earlier),
         amount=correction,
         currency=currency,
         quantity=quantity,
+        booked=amount,
+        due=due,
+        used=sums.used,
         unused=sums.unused,
         explanation=(*sums.steps, f"{left} = {plain(correction)} {currency}"),
     )
+
+
+def true_up_id(tenant: str, term: str, start: datetime, revision: int) -> bytes:
+    """16 bytes. Senders choose the source and id of events: none can make it, and take a true-up's place."""
+    parts = (tenant, term, f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", str(revision))
+    prefixed = b"".join(len(raw).to_bytes(4, "big") + raw for raw in map(str.encode, parts))
+    return blake2b(prefixed, digest_size=16, person=b"true-up").digest()
 
 
 def covers(term: PeriodTerm, usage: BookedUsage, spellings: Spellings = AS_WRITTEN) -> bool:
     """Whether the usage counts toward the term."""
     return (
         usage.provider.lower() == term.provider.lower()
-        and usage.unit in term.units
+        and (not term.units or usage.unit in term.units)
         and (not term.skus or matches_any(term.skus, usage.sku.lower()))
         and (not term.cost_classes or usage.cost_class in term.cost_classes)
         and admits(term.when, spellings.served(usage.provider.lower(), usage.context))
@@ -136,6 +156,10 @@ def check_term(term: PeriodTerm) -> None:
         rule = "it takes a quantity and no steps"
     elif term.effect == "allowance" and not Decimal(term.quantity):
         rule = "it says how much is free"
+    elif term.effect == "spend_commitment" and not Decimal(term.quantity):
+        rule = "it says how much is to be spent"
+    if not (rule or term.units or term.effect == "spend_commitment"):
+        rule = "it says of which units"
     if rule:
         raise CatalogError(f"period term {term.id} ({term.effect}): {rule}")
 
@@ -149,7 +173,9 @@ class _PeriodSums:
     amount: Decimal
     currency: str
     fx: FxRate | None
+    ended: bool = True
     steps: list[str] = field(default_factory=list)
+    used: Decimal = ZERO
     unused: Decimal = ZERO
 
     @property
@@ -157,7 +183,7 @@ class _PeriodSums:
         return " + ".join(self.term.units)
 
     def due(self) -> Decimal:
-        """What the period costs, in book currency; fills `steps`, and `unused` of a commitment."""
+        """What the period costs, in book currency; fills `steps`, and of a commitment `used` and `unused`."""
         match self.term.effect:
             case "graduated":
                 return self.priced(self.graduated())
@@ -167,6 +193,8 @@ class _PeriodSums:
                 return self.beyond("free")
             case "commitment":
                 return self.commitment()
+            case "spend_commitment":
+                return self.spend_commitment()
 
     def graduated(self) -> Iterator[tuple[Decimal, str]]:
         """The quantity in each step, and the step's price."""
@@ -195,16 +223,38 @@ class _PeriodSums:
         return self.in_book(divided(amount, Decimal(per)))
 
     def commitment(self) -> Decimal:
-        """The fee, used or not, and what was used beyond it at its booked price."""
+        """What of the fee is used, at the end all of it, and what was used beyond at its booked price."""
         committed, fee = Decimal(self.term.quantity), Decimal(self.term.amount)
         self.steps.append(f"committed: {plain(committed)} {self.units} for {plain(fee)} {self.term.currency}")
-        fee = self.in_book(fee)
-        if self.quantity < committed:
-            idle = EXACT.subtract(committed, self.quantity)
+        fee = self.paid(self.in_book(fee), self.quantity, committed)
+        return EXACT.add(fee, self.beyond("committed"))
+
+    def spend_commitment(self) -> Decimal:
+        """The same of a commitment of money: what is booked counts toward it, in its own currency's worth."""
+        committed, fee = Decimal(self.term.quantity), Decimal(self.term.amount)
+        named = self.term.currency
+        self.steps.append(f"committed: to spend {plain(committed)} {named}, for {plain(fee)} {named}")
+        committed, fee = self.in_book(committed), self.in_book(fee)
+        due = self.paid(fee, self.amount, committed)
+        if self.amount <= committed:
+            self.steps.append(f"{plain(self.amount)} {self.currency} spent, of {plain(committed)} committed")
+            return due
+        over = EXACT.subtract(self.amount, committed)
+        spent = f"{plain(self.amount)} - {plain(committed)}"
+        self.steps.append(f"beyond what is committed: {spent} = {plain(over)} {self.currency}")
+        return EXACT.add(due, over)
+
+    def paid(self, fee: Decimal, amount: Decimal, committed: Decimal) -> Decimal:
+        """What of a commitment's payment is due now: what is used of it, at the end all. Fills `used` and
+        `unused`."""
+        if amount < committed:
+            idle = EXACT.subtract(committed, amount)
             self.unused = divided(EXACT.multiply(fee, idle), committed)
             share = f"{plain(fee)} x {plain(idle)} / {plain(committed)}"
-            self.steps.append(f"unused: {share} = {plain(self.unused)} {self.currency}")
-        return EXACT.add(fee, self.beyond("committed"))
+            name = "unused" if self.ended else "unused so far, and due when the period ends"
+            self.steps.append(f"{name}: {share} = {plain(self.unused)} {self.currency}")
+        self.used = EXACT.subtract(fee, self.unused)
+        return fee if self.ended else self.used
 
     def beyond(self, name: str) -> Decimal:
         """What was booked for the quantity beyond the term's, at the average price."""
@@ -227,10 +277,3 @@ class _PeriodSums:
             f"{plain(amount)} {self.term.currency} x {self.fx.rate} = {plain(converted)} {self.currency}"
         )
         return converted
-
-
-def _id(tenant: str, term: str, start: datetime, revision: int) -> bytes:
-    # Senders choose the source and id of events, and must not be able to take a true-up's place.
-    parts = (tenant, term, f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", str(revision))
-    prefixed = b"".join(len(raw).to_bytes(4, "big") + raw for raw in map(str.encode, parts))
-    return blake2b(prefixed, digest_size=16, person=b"true-up").digest()

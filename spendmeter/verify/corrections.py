@@ -22,6 +22,8 @@ async def check_corrections(connection: Any, entries: Entries, series: KnownSeri
         if row.origin_offset != found["number"]:
             what = f"numbered {row.origin_offset}, and is number {found['number']} of what corrects"
             report.find("I6", what, named)
+        if row.seq < 0:
+            continue  # of no event: true_ups.py
         if not found["follows"]:
             report.find("I1", "doubled: it corrects no entry, for there is none before it", named)
             continue

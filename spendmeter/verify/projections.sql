@@ -4,7 +4,8 @@
 folded AS (
     SELECT e.tenant, e.identity, e.occurred_at, (e.occurred_at AT TIME ZONE 'UTC')::date AS day, e.series_id, e.status,
         e.currency,
-        CASE e.seq % 2 WHEN 0 THEN 1 ELSE -1 END AS sign, e.list, e.contracted, e.effective,
+        CASE e.seq % 2 WHEN 0 THEN 1 ELSE -1 END AS sign,
+        CASE WHEN e.seq < 0 THEN 0 WHEN e.seq % 2 = 0 THEN 1 ELSE -1 END AS events, e.list, e.contracted, e.effective,
         CASE WHEN e.seq = 0 THEN e.event ELSE (
             SELECT s.event FROM entries s
             WHERE (s.occurred_at, s.identity) = (e.occurred_at, e.identity) AND s.seq <= e.seq AND s.event IS NOT NULL
@@ -41,7 +42,7 @@ WITH {folded}, said AS (
         coalesce(event #>> '{data,context,region}', '') AS region,
         coalesce((event #> '{data,context,batch}')::boolean, false) AS batch
     FROM (
-        SELECT tenant, day, series_id, status, currency, sign, list, contracted, effective,
+        SELECT tenant, day, series_id, status, currency, sign, events, list, contracted, effective,
             CASE WHEN pg_input_is_valid(event, 'jsonb') THEN event::jsonb END AS event,
             CASE WHEN pg_input_is_valid(lines, 'jsonb') THEN lines::jsonb ELSE '[]' END AS lines
         FROM folded OFFSET 0
@@ -49,7 +50,7 @@ WITH {folded}, said AS (
 ), parts AS (
     SELECT s.tenant, s.day, s.series_id, s.tier, s.region, s.batch, s.currency, s.status AS event_status, p.unit, p.status,
         p.entry, p.factors, p.contracted_entry, CASE p.entry WHEN '' THEN p.reason ELSE '' END AS reason,
-        p.priced_in, coalesce(p.contracted_in, p.priced_in) AS contracted_in, sum(s.sign) AS events,
+        p.priced_in, coalesce(p.contracted_in, p.priced_in) AS contracted_in, sum(s.events) AS events,
         sum(s.sign * p.quantity) AS quantity, sum(s.sign * p.amount) AS list_priced,
         sum(s.sign * coalesce(p.agreed, p.amount)) AS contracted_priced, sum(s.sign * p.booked) AS list,
         sum(s.sign * CASE
@@ -82,7 +83,7 @@ WITH {folded}, said AS (
         sum(contracted) AS contracted
     FROM parts GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 ), of_entries AS (
-    SELECT tenant, day, series_id, tier, region, batch, currency, status, sum(sign) AS events, sum(list) AS list,
+    SELECT tenant, day, series_id, tier, region, batch, currency, status, sum(events) AS events, sum(list) AS list,
         sum(contracted) AS contracted, sum(effective) AS effective
     FROM said GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 ), should AS (
@@ -221,7 +222,7 @@ WITH {folded}, of_calls AS (
     FROM (
         SELECT tenant, occurred_at, series_id, sign,
             CASE WHEN pg_input_is_valid(event, 'jsonb') THEN event::jsonb END AS event
-        FROM folded OFFSET 0
+        FROM folded WHERE events <> 0 OFFSET 0
     ) AS read
     WHERE event #>> '{data,provider}' <> ''
         AND coalesce(event #>> '{data,cost_class}', 'model') NOT IN ('labour', 'hardware', 'licence')

@@ -32,6 +32,7 @@ from spendmeter.verify.streams import BookedEntry, KnownSeries, Rows, SetAside
 from spendmeter.verify.submissions import Submissions
 from spendmeter.verify.supersessions import check_supersessions
 from spendmeter.verify.topic import TopicReader
+from spendmeter.verify.true_ups import check_true_ups
 from spendmeter.verify.walk import Walk
 
 EVENTS, RATED, GROUP = "usage.events", "usage.rated", "ledger"
@@ -182,6 +183,7 @@ async def _look(
         progress.start("waiting for Postgres to add up the rollups")
         await beside
         await check_corrections(connection, judge.entries, KnownSeries(connection))
+        await check_true_ups(connection, judge.entries)
         await check_hours(connection, judge.entries.sums, report)
     finally:
         beside.cancel()

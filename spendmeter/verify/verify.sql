@@ -127,7 +127,7 @@ WITH sums AS (
     SELECT tenant, date_trunc('minute', occurred_at) AS bucket, series_id,
         CASE seq WHEN 0 THEN origin_partition ELSE -1 END AS shard,
         (recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, currency,
-        sum(1 - 2 * (seq % 2)) AS events,
+        sum(CASE WHEN seq < 0 THEN 0 ELSE 1 - 2 * (seq % 2) END) AS events,
         coalesce(sum(1 - 2 * (seq % 2)) FILTER (WHERE status = 'unpriced'), 0) AS unpriced_events,
         sum(list) AS list, sum(contracted) AS contracted, sum(effective) AS effective,
         coalesce(sum(effective) FILTER (WHERE status = 'provisional'), 0) AS of_which_provisional
@@ -168,7 +168,8 @@ EXISTS (SELECT FROM touched t WHERE t.tenant = r.tenant AND t.size <> 'day' AND 
 -- Where minutes are dropped: hours, with all their parts, that are not the sum of their entries, and sums that have
 -- none.
 WITH {placed}, sums AS (
-    SELECT e.tenant, p.hour AS bucket, e.series_id, e.currency, sum(1 - 2 * (e.seq % 2)) AS events,
+    SELECT e.tenant, p.hour AS bucket, e.series_id, e.currency,
+        sum(CASE WHEN e.seq < 0 THEN 0 ELSE 1 - 2 * (e.seq % 2) END) AS events,
         coalesce(sum(1 - 2 * (e.seq % 2)) FILTER (WHERE e.status = 'unpriced'), 0) AS unpriced_events,
         sum(e.list) AS list, sum(e.contracted) AS contracted, sum(e.effective) AS effective,
         coalesce(sum(e.effective) FILTER (WHERE e.status = 'provisional'), 0) AS of_which_provisional
@@ -491,3 +492,55 @@ SELECT pg_export_snapshot()
 -- name: import_snapshot
 -- The same moment here; a snapshot's name is no parameter.
 SET TRANSACTION SNAPSHOT '{snapshot}'
+
+-- name: true_ups
+-- Every true-up that is listed beside its entry; either side may be missing. number: which of its period it is.
+SELECT u.tenant, u.term, u.period_start, u.revision, u.identity, u.occurred_at, u.currency, u.amount, u.provider,
+    u.cost_class, e.identity AS booked, e.occurred_at AS booked_at, e.tenant AS booked_of, e.currency AS booked_in,
+    e.effective, e.accounting_period, e.event, e.lines, e.series_id,
+    row_number() OVER (PARTITION BY u.tenant, u.term, u.period_start ORDER BY u.revision) - 1 AS number
+FROM true_ups u FULL JOIN (SELECT * FROM entries WHERE origin_partition = -1 AND seq < 0) AS e USING (identity, occurred_at)
+
+-- name: true_up_periods
+-- How periods of terms are said to stand, beside what the catalog says of the term (null = it is withdrawn) and what all
+-- revisions come to. is_due: something has changed since, and will be worked out.
+SELECT p.*, c.body, coalesce(u.amount, 0) AS of_revisions, coalesce(u.number, 0) AS number,
+    coalesce(u.currencies, 0) > 1 OR u.currency <> p.currency AS is_mixed,
+    EXISTS (SELECT FROM true_ups_due d WHERE d.tenant = p.tenant AND d.day >= p.period_start AND d.day < p.period_end) AS is_due
+FROM true_up_periods p LEFT JOIN catalog_entries c ON c.id = p.term AND NOT EXISTS (
+        SELECT FROM catalog_entries w WHERE w.type = 'spendmeter.catalog.withdrawal.v1' AND w.version <= p.catalog_version
+            AND (w.body::jsonb -> 'entries') ? c.id)
+    LEFT JOIN (
+        SELECT tenant, term, period_start, sum(amount) AS amount, count(*) AS number, min(currency) AS currency,
+            count(DISTINCT currency) AS currencies
+        FROM true_ups GROUP BY 1, 2, 3
+    ) AS u ON (u.tenant, u.term, u.period_start) = (p.tenant, p.term, p.period_start)
+
+-- name: true_up_uses
+-- What the cells of the days [$2, $3) say of tenant $1, which are held against the entries beside this: by names as events
+-- state them, and as the entry that priced them does.
+SELECT lower(s.provider) AS provider, lower(s.sku) AS sku, s.cost_class, c.unit, c.status, c.currency,
+    coalesce(lower(p.provider), '') AS priced_provider, coalesce(lower(p.sku), '') AS priced_sku, sum(c.quantity) AS quantity,
+    sum(c.effective) AS amount
+FROM cells c JOIN series s USING (tenant, series_id) LEFT JOIN catalog_entries p ON p.id = c.entry
+WHERE c.tenant = $1 AND c.day >= $2 AND c.day < $3 AND c.unit <> ''
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+
+-- name: true_ups_within
+-- What true-ups of other kinds changed of what one provider's usage cost in [$3, $4).
+SELECT coalesce(sum(amount), 0) AS amount, count(*) FILTER (WHERE currency <> $5) AS others FROM true_ups
+WHERE tenant = $1 AND provider = $2 AND occurred_at >= $3 AND occurred_at < $4 AND effect <> 'spend_commitment'
+
+-- name: period_terms
+-- Every term of a period that is for this tenant, or may be: who else counts the same use?
+SELECT id, body FROM catalog_entries c WHERE type = 'spendmeter.catalog.period.v1' AND tenant IN ('', $1)
+    AND NOT EXISTS (
+        SELECT FROM catalog_entries w WHERE w.type = 'spendmeter.catalog.withdrawal.v1'
+            AND (w.body::jsonb -> 'entries') ? c.id)
+
+-- name: own_terms
+-- What a tenant's terms say that are not withdrawn.
+SELECT body FROM catalog_entries c WHERE type = 'spendmeter.catalog.tenant.v1' AND tenant = $1
+    AND NOT EXISTS (
+        SELECT FROM catalog_entries w WHERE w.type = 'spendmeter.catalog.withdrawal.v1'
+            AND (w.body::jsonb -> 'entries') ? c.id)

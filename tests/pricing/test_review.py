@@ -254,23 +254,34 @@ def test_what_terms_no_longer_say_is_confirmed() -> None:
     assert lint([], [before]) == []
 
 
+MIDNIGHT = Conditions(effective_from=RECORDED)
+
+
 def period_term(**said: Any) -> PeriodTerm:
     said = {"effect": "allowance", "quantity": "1000", "provider": "openai", "units": ("searches",)} | said
     return identified(PeriodTerm(source="test", recorded_at=RECORDED, **said))
 
 
-def test_a_period_term_is_said_not_to_be_applied_yet_while_it_is_new() -> None:
-    term, bare = period_term(), price("m", "searches", "10", per=1000)
-    assert lint([bare], [bare, term]) == [
-        LintFinding(
-            rule="period-terms",
-            severity="warning",
-            message="the allowance term of openai for searches is recorded; period terms are not applied yet: "
-            "no amount changes by it",
-            entries=(term.id,),
-        )
-    ]
-    assert lint([bare, term], [bare, term]) == []
+def test_a_period_term_that_true_ups_can_book_is_nothing_to_remark() -> None:
+    assert lint([], [period_term()]) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "rule"),
+    [
+        ({"when": Conditions(effective_from=NOON)}, "its dates are midnights of UTC"),
+        ({"when": Conditions(calendar="baghdad")}, "its periods are of UTC days"),
+        ({"effect": "commitment"}, "it says from when on it is paid for"),
+        ({"effect": "spend_commitment", "when": MIDNIGHT}, "it is of a contract or of one tenant"),
+        ({"units": ()}, "it says of which units"),
+    ],
+)
+def test_a_period_term_that_true_ups_cannot_book_is_refused_with_its_rule(
+    said: dict[str, Any], rule: str
+) -> None:
+    (finding,) = lint([], [period_term(**said)])
+    assert finding.severity == "error"
+    assert rule in finding.message
 
 
 def test_a_period_term_that_no_period_can_follow_cannot_be_put_in_force() -> None:

@@ -99,7 +99,8 @@ class ReceiptLine(BaseModel):
 
 class LedgerEntry(BaseModel):
     """One row of the book: the usage itself (seq 0), or one of a pair that corrects it, a reversal (its
-    amounts negated) and the replacement after it."""
+    amounts negated) and the replacement after it; or a true-up (seq -2), which is of a whole period and of
+    no event."""
 
     seq: int
     kind: EntryKind

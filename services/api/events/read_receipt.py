@@ -1,6 +1,6 @@
 """Reads a receipt: the entries of one event, what came in beside it, and the book of prices of then."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,13 @@ from services.api.events.unbooked import SQL as UNBOOKED_SQL
 from services.api.http.models import Complete
 from services.api.http.problems import HttpRefusal
 from spendmeter.book.entry import ENTRY_PARTS
+from spendmeter.contracts import true_ups
 from spendmeter.contracts.catalog import decode_catalog
 from spendmeter.contracts.event_identity import identity
 from spendmeter.contracts.event_reading import decode_event
 from spendmeter.contracts.events import UsageEvent
 from spendmeter.contracts.money import plain
+from spendmeter.contracts.rated import decode_lines
 from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.causes import EntryFacts
 from spendmeter.pricing.conditions import CatalogError
@@ -56,8 +58,7 @@ async def read_receipt(
     request: Request, connection: TenantConnection, tenant: str, source: str, id: str
 ) -> Receipt:
     """What became of the event. Raises HttpRefusal (404) where nothing is known of it."""
-    key = identity(tenant, source, id)
-    occurred_at = await connection.fetchval(SQL["occurred_at"], key)
+    key, occurred_at = await _place_of(connection, tenant, source, id)
     rows = [] if occurred_at is None else await connection.fetch(SQL["entries"], occurred_at, key)
     copies = [Copy(**row) for row in await connection.fetch(SQL["unbooked_copies"], key, COPIES_MAX)]
     known: dict[str, Any] = {"source": source, "id": id, "identity": key.hex(), "copies": copies}
@@ -69,6 +70,19 @@ async def read_receipt(
     if not rows:
         return Receipt(summary=with_links(summarize(None, others), None, instead), status="rejected", **known)
     return await _booked(connection, request.app.state.past_books, rows, others, known)
+
+
+async def _place_of(
+    connection: TenantConnection, tenant: str, source: str, id: str
+) -> tuple[bytes, datetime | None]:
+    """The key of what is asked for: its identity, and when it was booked as having happened. A true-up has
+    one that follows from no source and id."""
+    if source == true_ups.SOURCE and (named := true_ups.read_receipt_id(id)) is not None:
+        row = await connection.fetchrow(SQL["true_up"], *named)
+        if row is not None:
+            return row["identity"], row["occurred_at"]
+    key = identity(tenant, source, id)
+    return key, await connection.fetchval(SQL["occurred_at"], key)
 
 
 async def _booked(
@@ -141,6 +155,9 @@ def _priced(
         amount = f"{plain(row['effective'])} {row['currency']}"
         arithmetic = f"minus the entry of seq {row['seq'] - 1} = {amount}"
         return PricedEntry(**told | {"lines": []}, in_force=False, arithmetic=arithmetic)
+    if row["seq"] == true_ups.SEQ:
+        arithmetic = "; ".join(line.reason for line in decode_lines(row["lines"]))
+        return PricedEntry(**told | {"lines": []}, in_force=in_force, arithmetic=arithmetic)
     if row["seq"] and row["states_event"]:
         told["event"] = msgspec.to_builtins(event)
     read = None if isinstance(book, CatalogError) else book

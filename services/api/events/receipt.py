@@ -150,7 +150,7 @@ def _expanded(
         "contracted_currency": agreed_in,
         "book_list": book_list,
         "book_contracted": book_contracted,
-        # As contracted, until true-ups are booked: but a bill says so itself.
+        # As contracted: what a whole period changes is an entry of its own. But a bill says so itself.
         "effective_price": price if line.effective_amount is None else line.effective_amount,
         "effective_amount": effective,
         "book_effective": book_effective,

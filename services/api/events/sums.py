@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from spendmeter.contracts.money import plain, total, totals
+from spendmeter.contracts.true_ups import SEQ as TRUE_UP_SEQ
 
 _AMOUNTS = ("list", "contracted", "effective")
-EntryKind = Literal["usage", "reversal", "replacement"]
+EntryKind = Literal["usage", "reversal", "replacement", "true_up"]
 
 
 class BookedAmount(Protocol):
@@ -21,6 +22,8 @@ class BookedAmount(Protocol):
 
 def signs_of(seq: int) -> dict[str, Any]:
     """What an entry's number in its event says of it: kind, sign, and which entry it reverses."""
+    if seq == TRUE_UP_SEQ:
+        return {"kind": "true_up", "sign": 1, "reverses": None}
     if seq % 2:
         return {"kind": "reversal", "sign": -1, "reverses": seq - 1}
     return {"kind": "replacement" if seq else "usage", "sign": 1, "reverses": None}

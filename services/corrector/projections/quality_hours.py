@@ -46,7 +46,9 @@ class QualityFold:
         found = self._found
         for entry in entries:
             stated = entry.stated
-            if not stated.provider or stated.cost_class in NO_CALLS or stated.cadence in NOT_AS_MADE:
+            if not (stated.provider and entry.events) or stated.cost_class in NO_CALLS:
+                continue
+            if stated.cadence in NOT_AS_MADE:
                 continue
             at, performance, context = entry.occurred_at, stated.performance, 0
             if at.tzinfo is not UTC:

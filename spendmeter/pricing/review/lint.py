@@ -21,6 +21,7 @@ from spendmeter.pricing import checks
 from spendmeter.pricing.agreements import ANYBODY, agreements
 from spendmeter.pricing.conditions import STANDARD, CatalogError, Specificity, specificity
 from spendmeter.pricing.dates import hold_at_once
+from spendmeter.pricing.period_terms import check_bookable
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.renamed import renamed
@@ -28,7 +29,6 @@ from spendmeter.pricing.review.changes import PriceChange, changes, ratio
 from spendmeter.pricing.review.distance import far_off
 from spendmeter.pricing.review.finding import LintFinding, finding
 from spendmeter.pricing.review.vendor_rules import broken_rules, peers
-from spendmeter.pricing.true_up import check_term
 from spendmeter.pricing.words import amount_in_words
 
 RATIO_MAX = Decimal(3)
@@ -208,14 +208,10 @@ def _from(since: datetime | None) -> str:
 
 
 def _period_terms(new: Iterable[CatalogEntry]) -> Iterator[LintFinding]:
-    """What nothing books yet, and what no period could follow."""
+    """What no period could follow, and so nobody will book."""
     for term in new:
         if isinstance(term, PeriodTerm):
             try:
-                check_term(term)
+                check_bookable(term)
             except CatalogError as error:
                 yield finding("period-terms", "error", str(error), term)
-            else:
-                what = f"the {term.effect} term of {term.provider} for {', '.join(term.units)}"
-                message = f"{what} is recorded; period terms are not applied yet: no amount changes by it"
-                yield finding("period-terms", "warning", message, term)

@@ -72,14 +72,20 @@ FROM unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::bigint[]) AS n (
 WHERE (m.projection, m.partition, m.account, m.next_offset) = (n.projection, n.partition, n.account, n.sought)
 
 -- name: add_to_cells
--- In the order of the key, as below.
+-- In the order of the key, as below. Days that are over are due: what whole periods change is worked out of them.
+WITH added AS MATERIALIZED (
+    SELECT * FROM json_populate_recordset(NULL::cells, $1::json)
+), due AS (
+    INSERT INTO true_ups_due (tenant, day)
+    SELECT DISTINCT tenant, day FROM added WHERE day < (now() AT TIME ZONE 'UTC')::date
+)
 INSERT INTO cells AS c (tenant, day, cell_id, series_id, tier, region, batch, currency, unit, status, entry, factors,
     contracted_entry, reason, priced_in, contracted_in, events, quantity, list_priced, contracted_priced,
     effective_priced, list, contracted, effective)
 SELECT tenant, day, cell_id, series_id, tier, region, batch, currency, unit, status, entry, factors, contracted_entry,
     reason, priced_in, contracted_in, events, quantity, list_priced, contracted_priced, effective_priced, list,
     contracted, effective
-FROM json_populate_recordset(NULL::cells, $1::json) ORDER BY tenant, day, cell_id
+FROM added ORDER BY tenant, day, cell_id
 ON CONFLICT (tenant, day, cell_id) DO UPDATE SET
     events = c.events + excluded.events,
     quantity = c.quantity + excluded.quantity,
