@@ -43,7 +43,7 @@ async def book(database_url: str) -> AsyncIterator[Book]:
         "audit_log, saved_views, readouts, people_acts, sessions, dimension_acts, workflow_acts, label_maps, alert_rules, meters, allocation_plans, catalog_pulls, corrections, rerate_jobs, entries, identities, unbooked, later_messages, supersessions, positions, log_ends, accounting, accounting_keys, dropped_names, rollups_minute, minutes_kept, moments, moment_marks, recorded_apart, rollups, touched, rolled, remarks_daily, series, tenants, tenant_terms, "
         "api_keys, key_uses, pseudonym_keys, pseudonyms, erasures, retention_acts, catalog_entries, catalog_publications, catalog_proposals, budgets, channels, incidents, "
         "incident_acts, planned_windows, rule_dry_runs, deliveries, forecasts, latest_forecasts, budget_counters, runs, run_outcomes, user_months, quality_hours, model_decision_withdrawals, model_decisions, run_days, agent_people, run_days_due, workflow_days_due, workflow_days, workflow_outcome_days, workflow_dear_runs, cells, projection_marks, closed_accounts, corrector, outcomes, outcome_faults, "
-        "outcome_position, assets, imports, billed_rows, invoice_imports, invoice_days, invoice_rows",
+        "outcome_position, assets, imports, billed_rows, invoice_imports, invoice_days, invoice_rows, true_ups, true_up_periods, true_ups_due, true_up_marks",
     )
     book = Book(connection)
     await book.tenant("acme")
