@@ -1,5 +1,5 @@
 -- What steps, allowances and commitments of whole periods change of what was booked event by event.
--- depends: 0075_model_days 0080_readouts_changed
+-- depends: 0075_model_days 0080_readouts_changed 0081_behind_book
 
 -- migrate: apply
 
@@ -108,6 +108,17 @@ CREATE TABLE true_up_marks (
     catalog_version int NOT NULL
 );
 
+-- A corrector of before takes a true-up for an event, and counts it among calls.
+CREATE OR REPLACE FUNCTION refuse_old_corrector() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF coalesce(nullif(current_setting('app.fold_rules', true), ''), '0')::int < 2 THEN
+        RAISE EXCEPTION 'this corrector is older than the schema: it would fold the book by rules of before'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Start the corrector of the release that migrated.';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 -- migrate: rollback
 
 DO $$ BEGIN
@@ -115,6 +126,15 @@ DO $$ BEGIN
         RAISE EXCEPTION 'true-ups are booked, and nothing booked is taken away: this migration stays';
     END IF;
 END $$;
+CREATE OR REPLACE FUNCTION refuse_old_corrector() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF coalesce(nullif(current_setting('app.fold_rules', true), ''), '0')::int < 1 THEN
+        RAISE EXCEPTION 'this corrector is older than the schema: it would fold the book by rules of before'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Start the corrector of the release that migrated.';
+    END IF;
+    RETURN NULL;
+END
+$$;
 DROP TABLE true_up_marks, true_ups_due, true_up_periods, true_ups;
 CREATE OR REPLACE VIEW entries_in_force WITH (security_invoker = true) AS
 SELECT e.occurred_at, e.recorded_at, e.origin_offset, e.origin_partition, e.catalog_version, e.accounting_period, e.seq,

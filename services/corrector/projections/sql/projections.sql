@@ -58,8 +58,8 @@ SELECT pg_advisory_xact_lock(hashtext('spendmeter.projections'))
 
 -- name: hold_marks
 -- How many of the marks are where they were sought; those are ours until COMMIT. By which rules we fold: who says nothing,
--- or a lower number than the schema asks for, is refused (0081_behind_book.sql).
-SELECT count(*), set_config('app.fold_rules', '1', true) FROM (
+-- or a lower number than the schema asks for, is refused (0086_true_ups.sql).
+SELECT count(*), set_config('app.fold_rules', '2', true) FROM (
     SELECT FROM projection_marks WHERE (projection, partition, account, next_offset)
         IN (SELECT * FROM unnest($1::text[], $2::int[], $3::int[], $4::bigint[]))
     ORDER BY projection, partition, account FOR UPDATE
