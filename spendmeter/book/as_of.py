@@ -15,10 +15,23 @@ from typing import Any, NamedTuple
 
 from spendmeter.book.cover import MinutesDropped, Piece
 from spendmeter.book.reading import Coverage, spent_in
+from spendmeter.book.units import UNIT_COLUMNS
 from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("as_of.sql"))
+NOW = {"spent": "spent", "anything": "true", "any_quantity": "true"}
+THEN = {
+    "spent": "spent_as_of",
+    "anything": " OR ".join(
+        f"sum({name}) <> 0"
+        for name in ("events", "unpriced_events", "list", "contracted", "effective", "of_which_provisional")
+    ),
+    "any_quantity": "sum(quantity) <> 0",
+    "unit_sums": ", ".join(f"nullif(sum({unit}), 0) AS {unit}" for unit in UNIT_COLUMNS),
+}
+"""What statements say of sums in either case, by what stands for it in braces (`load_sql`). Then what was
+recorded since is taken away: what comes to nothing was not there, or came to nothing."""
 QUARTER = timedelta(minutes=15)
 ENTRIES_MAX = 20_000
 """Read one by one in one answer: of more, the ends of quarters of an hour alone are told."""

@@ -42,7 +42,7 @@ SELECT set_config('enable_nestloop', 'off', true)
 -- in spend.
 WITH sums AS MATERIALIZED (
     SELECT width_bucket(bucket, $5::timestamptz[]) AS week, series_id, currency, {sums}
-    FROM spent($1, $2, $3, $4) GROUP BY week, series_id, currency
+    FROM {spent}($1, $2, $3, $4) GROUP BY week, series_id, currency
 ), {placed}, named AS MATERIALIZED (
     SELECT s.series_id, dimension(s, $6) AS value, coalesce(within, '{}') AS within, told.*
     FROM series s LEFT JOIN placed USING (series_id), LATERAL (
@@ -55,13 +55,13 @@ WITH sums AS MATERIALIZED (
 )
 SELECT week, currency, value, cost_class, provider, sku, within, {sums}
 FROM sums JOIN named USING (series_id)
-GROUP BY week, currency, value, cost_class, provider, sku, within LIMIT $10
+GROUP BY week, currency, value, cost_class, provider, sku, within HAVING {anything} LIMIT $10
 
 -- name: quantities
 -- How much of each of the units $8, which have a column of their own, was used, by the same.
 WITH sums AS MATERIALIZED (
     SELECT width_bucket(bucket, $5::timestamptz[]) AS week, series_id, {unit_sums}
-    FROM spent($1, $2, $3, $4) GROUP BY week, series_id
+    FROM {spent}($1, $2, $3, $4) GROUP BY week, series_id
 ), used AS (
     SELECT week, series_id, unit, (to_jsonb(sums) ->> unit)::numeric AS quantity FROM sums, unnest($8::text[]) AS unit
 ), {placed}
@@ -72,7 +72,7 @@ WITH sums AS MATERIALIZED (
 WITH sums AS MATERIALIZED (
     SELECT width_bucket(bucket, $5::timestamptz[]) AS week, series_id, u.key AS unit,
         sum(u.value::numeric) AS quantity
-    FROM spent($1, $2, $3, $4), jsonb_each(usage) AS u WHERE usage IS NOT NULL AND u.key = ANY ($8::text[])
+    FROM {spent}($1, $2, $3, $4), jsonb_each(usage) AS u WHERE usage IS NOT NULL AND u.key = ANY ($8::text[])
     GROUP BY week, series_id, unit
 ), used AS (SELECT * FROM sums), {placed}
 {used}

@@ -225,6 +225,7 @@ class Allocations(Complete):
     until: date
     tz: str
     currency: str
+    as_of: datetime | None = Field(None, description="the moment that it is as of; null = as it stands")
     totals: list[CurrencyTotal]
     rows: list[CentreRow]
     stretches: list[StretchAnswer]
@@ -286,6 +287,7 @@ class Statement(Complete):
     first_day: date
     until: date
     tz: str
+    as_of: datetime | None = Field(None, description="the moment that it is as of; null = as it stands")
     is_over: bool = Field(description="whether the month is; until then it is a part of one")
     closed_at: datetime | None = None
     corrections_of_closed_periods: DecimalString | None = None

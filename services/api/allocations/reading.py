@@ -28,8 +28,10 @@ from services.api.allocations.versions import PlanAct, PlanStretch, stretches_of
 from services.api.database.tenant import Tenant
 from services.api.database.transactions import TenantConnection
 from services.api.http.problems import invalid
+from services.api.spend.past import cover_period
+from spendmeter.book.as_of import NOW, THEN, Moment
 from spendmeter.book.cover import Piece, cut
-from spendmeter.book.reading import Coverage, generations, spent_in
+from spendmeter.book.reading import FOR_GOOD, Coverage, generations
 from spendmeter.book.units import UNIT_COLUMNS, UNIT_PARTS
 from spendmeter.platform.sql import load_sql
 
@@ -40,7 +42,8 @@ ACTS_MAX = 20_000
 """Of all of them: more than there can be."""
 STRETCHES_MAX = 100
 
-SQL = load_sql(Path(__file__).with_name("allocations.sql"), UNIT_PARTS)
+SQL = load_sql(Path(__file__).with_name("allocations.sql"), {**UNIT_PARTS, **NOW})
+SQL_THEN = load_sql(Path(__file__).with_name("allocations.sql"), {**UNIT_PARTS, **THEN})
 
 
 _Row = BookedSum | DriverQuantity
@@ -63,13 +66,16 @@ class HandedOn:
     allocated: Allocated
 
 
-async def read_versions(connection: TenantConnection, dimension: str | None) -> dict[str, list[PlanAct]]:
-    """By dimension every version that was ever set, the newest act first."""
+async def read_versions(
+    connection: TenantConnection, dimension: str | None, until: datetime | None = None
+) -> dict[str, list[PlanAct]]:
+    """By dimension every version that was ever set (`until`: by then), the newest act first."""
     found: dict[str, list[PlanAct]] = defaultdict(list)
     for row in await connection.fetch(SQL["acts"], dimension, ACTS_MAX):
         pools = msgspec.convert(row["pools"], tuple[CostPool, ...])
         version = PlanAct(row["number"], row["first_day"], pools, row["reason"], row["by"], row["at"])
-        found[row["dimension"]].append(version)
+        if until is None or version.at <= until:
+            found[row["dimension"]].append(version)
     return found
 
 
@@ -89,9 +95,10 @@ async def read_stretches(
     versions: Sequence[PlanAct],
     kept: BookedDays,
     lines_of: str | None = None,
+    moment: Moment | None = None,
 ) -> list[BookedStretch]:
     """What was booked on days [first, beyond), by stretch: of pools and of the cost centre `lines_of` line by
-    line. Raises HttpRefusal (422) over a bound."""
+    line; now, or as it stood at a moment. Raises HttpRefusal (422) over a bound."""
     stretches = stretches_of(*days, versions)
     if len(stretches) > STRETCHES_MAX:
         raise invalid("to", f"{len(stretches)} versions and months lie in it, at most {STRETCHES_MAX} may")
@@ -105,9 +112,9 @@ async def read_stretches(
     told = [place for place, scope in enumerate(scopes, 1) if scope in pools]
     question = _Question(
         tenant=tenant.tenant, dimension=dimension, scopes=tuple(scopes), lines_of=lines_of, told=tuple(told),
-        units=tuple(units),
+        units=tuple(units), moment=moment,
     )  # fmt: skip
-    spent = await spent_in(connection, tenant.tenant, edges, tenant.timeline)
+    spent = await cover_period(connection, tenant, edges, moment)
     found = [BookedStretch(stretch=stretch) for stretch in stretches]
     for week, rows in await _read(connection, question, spent, edges, kept):
         stretch = found[weeks[week - 1][1]]
@@ -126,6 +133,7 @@ class _Question:
     lines_of: str | None
     told: tuple[int, ...]
     units: tuple[str, ...]
+    moment: Moment | None
 
 
 async def _read(
@@ -140,7 +148,7 @@ async def _read(
     await connection.execute(SQL["join_by_hash"])
     rest = [piece for piece in spent.pieces() if piece.size != "day"]
     whole = [piece for piece in spent.pieces() if piece.size == "day"]
-    numbers = await generations(connection, question.tenant, whole)
+    numbers = FOR_GOOD if question.moment else await generations(connection, question.tenant, whole)
     days: dict[int, list[Piece]] = defaultdict(list)
     for week, piece in cut(whole, edges):
         days[week].append(piece)
@@ -166,10 +174,12 @@ async def _rows_of(
     connection: TenantConnection, question: _Question, spent: Coverage, edges: Sequence[datetime]
 ) -> dict[int, list[_Row]]:
     """By the place of their week."""
-    scopes = question.scopes
+    scopes, statements = question.scopes, SQL_THEN if question.moment else SQL
     asked: list[Any] = [*spent, edges[:-1], question.dimension, [dict(scope) for scope in scopes]]
     found: dict[int, list[_Row]] = defaultdict(list)
-    for row in await connection.fetch(SQL["booked"], *asked, question.lines_of, question.told, ROWS_MAX + 1):
+    for row in await connection.fetch(
+        statements["booked"], *asked, question.lines_of, question.told, ROWS_MAX + 1
+    ):
         line = CostLine(row["currency"], row["cost_class"], row["provider"], row["sku"])
         within = frozenset(scopes[place - 1] for place in row["within"])
         amounts = tuple(row[name] for name in SUMS)
@@ -178,7 +188,7 @@ async def _rows_of(
     columns = [unit for unit in question.units if unit in UNIT_COLUMNS]
     others = [unit for unit in question.units if unit not in UNIT_COLUMNS]
     for name, units in (("quantities", columns), ("quantities_rest", others)):
-        for row in await connection.fetch(SQL[name], *asked, units) if units else ():
+        for row in await connection.fetch(statements[name], *asked, units) if units else ():
             within = frozenset(scopes[place - 1] for place in row["within"])
             used = DriverQuantity(row["value"], within, row["unit"], row["quantity"])
             found[row["week"]].append(used)

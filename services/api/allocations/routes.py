@@ -24,9 +24,11 @@ from services.api.allocations.reading import hand_on, read_stretches, read_versi
 from services.api.allocations.remembered import BookedDays
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import database_of
+from services.api.http.models import NOT_MEASURED
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import Negotiated
+from services.api.spend.moments import AsOf, moment_of
 from spendmeter.contracts.gate import as_booked
 
 SHARES_MAX = 10_000
@@ -50,21 +52,24 @@ async def get_allocations(
         str | None, Query(description="`shares` of this one alone; the rows are everybody's")
     ] = None,
     shares: Annotated[bool, Query(description="false leaves out how each shared amount came about")] = True,
+    as_of: AsOf = None,
 ) -> Allocations:
     """Who bears what was booked on whole days of the tenant. A plan shares out each month, or the part of it
     that is asked for and in which one of its versions holds, by what was measured on these days: days of a
     part add up to the same money, and to other shares. Rows and residual are the ledger's total, once.
 
+    With `as_of` it is of the book, and by the versions of the plan, that there were then.
+
     Without a plan everybody bears what is booked under their name; what names nobody is `unattributed`."""
-    now = datetime.now(UTC)
     kept: BookedDays = request.app.state.booked_days
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
         await checked_dimension(connection, dimension)
         tenant = await read_tenant(connection, caller.tenant)
-        days = days_of(start, end, range, tenant, now)
-        complete = await completeness(request, connection)
-        versions = (await read_versions(connection, dimension)).get(dimension, [])
-        read = await read_stretches(connection, tenant, dimension, days, versions, kept)
+        moment, stood_at = await moment_of(connection, as_of, tenant.calendar())
+        days = days_of(start, end, range, tenant, stood_at or datetime.now(UTC))
+        complete = NOT_MEASURED if moment else await completeness(request, connection)
+        versions = (await read_versions(connection, dimension, stood_at)).get(dimension, [])
+        read = await read_stretches(connection, tenant, dimension, days, versions, kept, moment=moment)
     handed = await hand_on(read)
     only = None if cost_centre is None else as_booked(dimension, cost_centre)
     shared = shared_amounts(handed, only) if shares else []
@@ -77,6 +82,7 @@ async def get_allocations(
         until=days[1],
         tz=str(tenant.zone),
         currency=tenant.currency,
+        as_of=moment and moment.at,
         totals=totals_of(handed, rows),
         rows=rows,
         stretches=stretch_answers(handed),

@@ -19,9 +19,11 @@ from services.api.allocations.remembered import BookedDays
 from services.api.allocations.statement import lines_of, totals_of_lines
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
+from services.api.http.models import NOT_MEASURED
 from services.api.http.openapi import answers
 from services.api.http.problems import not_found
 from services.api.http.representation import Negotiated
+from services.api.spend.moments import AsOf, moment_of
 from spendmeter.contracts.gate import as_booked
 
 router = APIRouter(tags=["allocation"], route_class=Negotiated)
@@ -33,27 +35,42 @@ router = APIRouter(tags=["allocation"], route_class=Negotiated)
 )
 @answered_once
 async def get_statement(
-    request: Request, caller: Reader, cost_centre: str, month: Month = None, dimension: Dimension = "team"
+    request: Request,
+    caller: Reader,
+    cost_centre: str,
+    month: Month = None,
+    dimension: Dimension = "team",
+    as_of: AsOf = None,
 ) -> Statement:
     """What one cost centre bears of a month: what it spent itself, by cost class, provider and sku, and its
-    part of each pool. All statements of a month, with what is residual and unattributed, are the ledger's."""
-    _, statement = await read_statement(request, caller, cost_centre, month, dimension, datetime.now(UTC))
+    part of each pool. All statements of a month, with what is residual and unattributed, are the ledger's.
+    With `as_of` it is of the book, and by the versions of the plan, that there were then."""
+    now = datetime.now(UTC)
+    _, statement = await read_statement(request, caller, cost_centre, month, dimension, now, as_of)
     return statement
 
 
 async def read_statement(
-    request: Request, caller: Caller, cost_centre: str, month: str | None, dimension: str, now: datetime
+    request: Request,
+    caller: Caller,
+    cost_centre: str,
+    month: str | None,
+    dimension: str,
+    now: datetime,
+    as_of: str | None = None,
 ) -> tuple[Tenant, Statement]:
-    """The statement as of `now`, and whose it is. Raises HttpRefusal."""
+    """The statement at `now`, or as it stood `as_of`, and whose it is. Raises HttpRefusal."""
     kept: BookedDays = request.app.state.booked_days
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
         await checked_dimension(connection, dimension)
         tenant = await read_tenant(connection, caller.tenant)
+        moment, stood_at = await moment_of(connection, as_of, tenant.calendar())
+        now = stood_at or now
         days = month_of(month, tenant, now)
-        complete = await completeness(request, connection)
-        versions = (await read_versions(connection, dimension)).get(dimension, [])
+        complete = NOT_MEASURED if moment else await completeness(request, connection)
+        versions = (await read_versions(connection, dimension, stood_at)).get(dimension, [])
         centre = as_booked(dimension, cost_centre)
-        read = await read_stretches(connection, tenant, dimension, days, versions, kept, centre)
+        read = await read_stretches(connection, tenant, dimension, days, versions, kept, centre, moment)
         handed = await hand_on(read, centre)
         if not await _is_known(connection, dimension, centre, handed):
             raise not_found(f"nothing was ever booked or shared out to {dimension} {centre[:64]!r}")
@@ -65,6 +82,7 @@ async def read_statement(
         first_day=days[0],
         until=days[1],
         tz=str(tenant.zone),
+        as_of=moment and moment.at,
         is_over=tenant.timeline.midnight(days[1]) <= now,
         totals=totals_of_lines(lines, tenant.currency),
         lines=lines,

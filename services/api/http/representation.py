@@ -79,7 +79,7 @@ def refuse_unknown(request: Request, known: Sequence[str]) -> None:
     """Raises HttpRefusal (422) for a parameter that is none of these."""
     for name in request.query_params:
         if name == "as_of" and name not in known:
-            raise invalid(name, "is answered by /v1/spend alone: this route tells how things stand now")
+            raise invalid(name, "is for /v1/spend, /v1/allocations and /v1/statements: this is as it is now")
         if name not in known and name != PRETTY:
             there = f"these are: {', '.join(known)}" if known else "there are none"
             raise invalid(name[:64], f"is not a parameter here; {there}")

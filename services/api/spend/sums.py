@@ -10,6 +10,7 @@ from services.api.database.transactions import TenantConnection
 from services.api.spend.closed import GroupSum
 from services.api.spend.pages import GroupTotal, Page
 from services.api.spend.question import Filters, SpendQuestion
+from spendmeter.book.as_of import NOW, THEN
 from spendmeter.book.units import UNIT_COLUMNS, UNIT_PARTS
 from spendmeter.contracts.money import EXACT, ZERO
 from spendmeter.platform.sql import load_sql
@@ -17,16 +18,8 @@ from spendmeter.platform.sql import load_sql
 SUMS = ("events", "unpriced_events", "list", "contracted", "effective", "of_which_provisional")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
-_NOW = {"spent": "spent", "anything": "true", "any_quantity": "true"}
-_THEN = {
-    "spent": "spent_as_of",
-    "anything": " OR ".join(f"sum({name}) <> 0" for name in SUMS),
-    "any_quantity": "sum(quantity) <> 0",
-    "unit_sums": ", ".join(f"nullif(sum({unit}), 0) AS {unit}" for unit in UNIT_COLUMNS),
-}
-"""What was recorded since is taken away: what comes to nothing then was not there, or came to nothing."""
-SQL = load_sql(Path(__file__).with_name("spend.sql"), {**UNIT_PARTS, **_NOW})
-SQL_THEN = load_sql(Path(__file__).with_name("spend.sql"), {**UNIT_PARTS, **_THEN})
+SQL = load_sql(Path(__file__).with_name("spend.sql"), {**UNIT_PARTS, **NOW})
+SQL_THEN = load_sql(Path(__file__).with_name("spend.sql"), {**UNIT_PARTS, **THEN})
 
 BucketSums = defaultdict[tuple[str, int | None, int], GroupSum]
 """By (currency, place, bucket): place None = the others; buckets count from 1, and 0 is all of them."""
