@@ -5,7 +5,7 @@ FROM moments m WHERE m.at <= $1 ORDER BY m.at DESC LIMIT 1
 
 -- name: remembered
 -- Since when there are moments, and up to when the last one is known to hold; null = there are none.
-SELECT min(at) AS since, max(held_until) AS until FROM moments
+SELECT (SELECT min(at) FROM moments) AS since, (SELECT held_until FROM moments ORDER BY at DESC LIMIT 1) AS until
 
 -- name: to_read
 -- How many entries of tenant $1 happened in [$2, $3), of more than $4 one more than these.

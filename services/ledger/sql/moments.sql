@@ -5,8 +5,9 @@ SELECT pg_try_advisory_xact_lock(hashtext('spendmeter.moments'))
 
 -- name: reach
 -- Of each account of each partition how far entries are sorted, and how far the book is, in one snapshot; and the instant
--- of what is written now ($1, null = by the clock), later than every one before it, whatever the clock does. An account that no mark names is sorted
--- from its beginning; where there is no mark at all, the book begins to remember, and nothing that is in it is sorted.
+-- of what is written now ($1, null = by the clock), later than every one before it, whatever the clock does. An account that
+-- no mark names is sorted from its beginning; where there is no mark at all, the book begins to remember, and nothing that
+-- is in it is sorted.
 WITH book AS (
     SELECT partition, (row_number() OVER in_order - 1)::int AS account, next_origin AS book_offset,
         coalesce(lag(ended_at) OVER in_order, '-infinity') AS begun_at, ended_at
@@ -19,7 +20,8 @@ WITH book AS (
 )
 SELECT partition, account, book.begun_at, ended_at, m.next_offset IS NULL AS is_new,
     coalesce(m.next_offset, CASE WHEN EXISTS (SELECT FROM moment_marks) THEN 0 ELSE book_offset END) AS since, book_offset,
-    greatest(coalesce($1::timestamptz, clock_timestamp()), (SELECT max(held_until) FROM moments) + interval '1 microsecond',
+    greatest(coalesce($1::timestamptz, clock_timestamp()),
+        (SELECT l.held_until FROM moments l ORDER BY l.at DESC LIMIT 1) + interval '1 microsecond',
         (SELECT max(k.at) FROM moment_marks k) + interval '1 microsecond') AS at
 FROM book LEFT JOIN moment_marks m USING (partition, account)
 ORDER BY partition, account
