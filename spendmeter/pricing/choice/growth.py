@@ -25,6 +25,9 @@ GROWING = frozenset(
 )
 """Units that count text."""
 
+NAMES_MAX = 10_000
+"""Remembered; senders choose them."""
+
 Basis = Literal["same", "measured", "vendor", "tenant", "assumed"]
 
 
@@ -67,6 +70,7 @@ def _read() -> _File:
     return msgspec.toml.decode(text, type=_File)
 
 
+@lru_cache(maxsize=NAMES_MAX)
 def tokenizer_of(sku: str) -> str:
     """The tokenizer that a model's name says; '' = none that is known."""
     name = sku.lower().rpartition("/")[2]
@@ -82,7 +86,11 @@ def growth_between(own: str, other: str, stated: TokenGrowth | None = None) -> T
         return SAME
     if stated is not None:
         return stated
-    start, to = tokenizer_of(own), tokenizer_of(other)
+    return _between(tokenizer_of(own), tokenizer_of(other))
+
+
+@lru_cache(maxsize=NAMES_MAX)
+def _between(start: str, to: str) -> TokenGrowth:
     if start and start == to:
         return SAME
     for pair in _read().pairs:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import cached_property
+from typing import NamedTuple
 
 from spendmeter.contracts.events import Context, UsageData
 from spendmeter.contracts.money import EXACT, ZERO, divided, plain, quantised
@@ -29,7 +31,7 @@ from spendmeter.pricing.choice.traffic import (
     Use,
 )
 from spendmeter.pricing.decision import Decision
-from spendmeter.pricing.plan import Plan
+from spendmeter.pricing.plan import Decisions, Plan
 from spendmeter.pricing.price_book import PriceBook
 
 _WEEK = timedelta(days=7)
@@ -42,8 +44,14 @@ _REMARKED: Mapping[Remark, str] = {
 }
 _WRITTEN = frozenset(unit for unit in CACHE_UNITS if unit.startswith("cache_write_"))
 _NO_LIMITS = (ZERO, None)
-_Stretch = tuple[datetime, int, int | None]
-"""An instant, and the contexts from and to (None = no end) in which a plan decides alike."""
+
+
+class _Stretch(NamedTuple):
+    """An instant, and contexts for which the own model's prices are the same: what decides there, on the own
+    model and on the plan."""
+
+    own: Decisions
+    there: Sequence[Decisions]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,8 +227,10 @@ class _Pricer:
     def _written(self, portion: Portion) -> Iterator[Decision]:
         """What decides input that may be written to a cache: a model that counts what it reads alone has it
         under input, and the candidate may ask more for it."""
+        if self.same or portion.unit != "input_tokens":
+            return
         used = {each.unit for each in self.use.portions if each.quantity > 0}
-        if self.same or portion.unit != "input_tokens" or "cache_read_tokens" not in used or used & _WRITTEN:
+        if "cache_read_tokens" not in used or used & _WRITTEN:
             return
         for decision in self._decisions(portion, "cache_write_5m_tokens"):
             if decision is not None and not decision.parent and _limits(decision) == _NO_LIMITS:
@@ -229,35 +239,43 @@ class _Pricer:
     def _decisions(self, portion: Portion, unit: str) -> Iterator[Decision | None]:
         """What decides the unit in each stretch in which these calls can have been."""
         met = set()
-        for instant, start, end in self._stretches(portion):
-            first = int(EXACT.multiply(Decimal(start), self.growth.low).to_integral_value(ROUND_FLOOR))
-            last = None
-            if end is not None:
-                last = int(EXACT.multiply(Decimal(end), self.growth.high).to_integral_value(ROUND_CEILING))
-            for length in self.plan.lengths(first, last):
-                decision = self.plan.decisions(instant, length)[unit]
+        for stretch in self._open_to(portion):
+            for decisions in stretch.there:
+                decision = decisions[unit]
                 if id(decision) not in met:
                     met.add(id(decision))
                     yield decision
 
-    def _stretches(self, portion: Portion) -> Sequence[_Stretch]:
-        """Of the instants and contexts that the use leaves open those in which its own model has the price by
-        which the portion was booked; all of them, where that is not in force now."""
-        open_ = [
-            (instant, start, end)
+    def _open_to(self, portion: Portion) -> Sequence[_Stretch]:
+        """Of the stretches that the use leaves open those in which its own model has the price by which the
+        portion was booked; all of them, where that is not in force now."""
+        if not portion.entry:
+            return self._stretches
+        priced = [
+            stretch
+            for stretch in self._stretches
+            if (decision := stretch.own[portion.unit]) and decision.entry == portion.entry
+        ]
+        return priced or self._stretches
+
+    @cached_property
+    def _stretches(self) -> Sequence[_Stretch]:
+        """Those that the instants and contexts of the use leave open: the same for each of its portions."""
+        return [
+            _Stretch(own=self.own.decisions(instant, start), there=self._there(instant, start, end))
             for instant in self._instants()
             for context in self.use.contexts
             for start, end in _cut(self.own, context)
         ]
-        if not portion.entry:
-            return open_
-        priced = [
-            stretch
-            for stretch in open_
-            if (decision := self.own.decisions(stretch[0], stretch[1])[portion.unit])
-            and decision.entry == portion.entry
-        ]
-        return priced or open_
+
+    def _there(self, instant: datetime, start: int, end: int | None) -> Sequence[Decisions]:
+        """What may decide on the plan, where contexts from `start` to `end` are as long as they become."""
+        first, last = start, end
+        if self.growth.low != 1:
+            first = int(EXACT.multiply(Decimal(start), self.growth.low).to_integral_value(ROUND_FLOOR))
+        if end is not None and self.growth.high != 1:
+            last = int(EXACT.multiply(Decimal(end), self.growth.high).to_integral_value(ROUND_CEILING))
+        return [self.plan.decisions(instant, length) for length in self.plan.lengths(first, last)]
 
     def _instants(self) -> list[datetime]:
         """Of each half hour of the week one at which the prices are in force that are so now."""
