@@ -1,6 +1,6 @@
 """A budget's forecast, and how good its forecasts were."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -11,13 +11,12 @@ from services.api.access.auth import Reader
 from services.api.budgets.forecasts import BudgetForecast, KeptForecast, accuracy_of, forecast_of
 from services.api.budgets.routes import FORECASTS as SQL
 from services.api.budgets.routes import SQL as BUDGETS
+from services.api.budgets.spent import read_spent
 from services.api.database.tenant import Tenant, read_tenant
-from services.api.database.transactions import TenantConnection, database_of
+from services.api.database.transactions import Onlooker, TenantConnection, database_of
 from services.api.http.openapi import answers
 from services.api.http.problems import not_found
 from services.api.http.representation import Negotiated
-from spendmeter.book.reading import spent_in
-from spendmeter.contracts.money import ZERO
 
 PERIODS_MAX = 12
 """Of so many periods, the last ones, it is told how good forecasts were."""
@@ -35,7 +34,7 @@ async def get_forecast(request: Request, caller: Reader, id: UUID) -> BudgetFore
         if budget is None:
             raise not_found(f"there is no budget {id}")
         latest = await connection.fetchrow(SQL["latest"], id)
-        kept = await _kept(connection, tenant, budget)
+        kept = await _kept(request, connection, caller.onlooker, tenant, budget)
     current = latest is not None and latest["revision"] == budget["revision"]
     return BudgetForecast(
         id=id,
@@ -48,15 +47,21 @@ async def get_forecast(request: Request, caller: Reader, id: UUID) -> BudgetFore
     )
 
 
-async def _kept(connection: TenantConnection, tenant: Tenant, budget: Any) -> list[KeptForecast]:
+async def _kept(
+    request: Request, connection: TenantConnection, onlooker: Onlooker, tenant: Tenant, budget: Any
+) -> list[KeptForecast]:
     rows = await connection.fetch(
         SQL["kept"], budget["id"], budget["filter"], budget["currency"], PERIODS_MAX
     )
+    scopes, closed, now = (
+        [(budget["currency"], budget["filter"])],
+        request.app.state.closed,
+        datetime.now(UTC),
+    )
     actual: dict[tuple[datetime, datetime], Decimal] = {}
     for bounds in {(row["period_start"], row["period_end"]) for row in rows}:
-        read = await spent_in(connection, tenant.tenant, bounds, tenant.timeline)
-        found = await connection.fetch(BUDGETS["spent"], *read, [budget["currency"]], [budget["filter"]])
-        actual[bounds] = found[0]["effective"] if found else ZERO
+        [spent] = await read_spent(connection, tenant, bounds, scopes, closed, onlooker, now)
+        actual[bounds] = spent.effective
     return [
         KeptForecast(
             row["period_start"],

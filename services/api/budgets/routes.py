@@ -22,24 +22,24 @@ from services.api.budgets.models import (
     NextAmount,
     RemovedBudget,
 )
+from services.api.budgets.spent import ScopeSpent, read_spent
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import Onlooker, TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid, not_found, too_many
 from services.api.http.representation import Negotiated
+from services.api.spend.closed import ClosedSums
 from spendmeter.book.budget_periods import BudgetPeriod, PeriodBounds, period_trouble, rolling_refusal
-from spendmeter.book.reading import spent_in
 from spendmeter.contracts.budget_templates import OF_RUNS, OF_USERS, template_trouble
 from spendmeter.contracts.budget_tree import BudgetTree, TreeBudget
-from spendmeter.contracts.money import EXACT, ZERO, divided
+from spendmeter.contracts.money import EXACT, divided
 from spendmeter.contracts.terms import Terms, Timeline
 from spendmeter.platform.sql import load_sql
 
 BUDGETS_MAX = 500
 FORECAST_PERCENTS = [Decimal(100)]
 """Of whoever states none."""
-_NOTHING: Mapping[str, Decimal] = {"effective": ZERO, "provisional": ZERO}
 
 SQL = load_sql(Path(__file__).with_name("budgets.sql"))
 FORECASTS = load_sql(Path(__file__).with_name("forecasts.sql"))
@@ -53,7 +53,7 @@ async def list_budgets(request: Request, caller: TeamReader) -> Budgets:
     async with database_of(request).seen_by(caller.onlooker, spend=True) as connection:
         tenant = await read_tenant(connection, caller.tenant)
         complete = await completeness_for(request, connection, caller.onlooker)
-        budgets = await _read(connection, tenant, None, caller.onlooker)
+        budgets = await _read(connection, tenant, None, caller.onlooker, request.app.state.closed)
     return Budgets(budgets=budgets, tz=str(tenant.zone), **vars(complete))
 
 
@@ -61,7 +61,7 @@ async def list_budgets(request: Request, caller: TeamReader) -> Budgets:
 async def get_budget(request: Request, caller: TeamReader, id: UUID) -> BudgetAnswer:
     """One budget."""
     async with database_of(request).seen_by(caller.onlooker, spend=True) as connection:
-        return await _read_one(connection, caller.onlooker, id)
+        return await _read_one(request, connection, caller.onlooker, id)
 
 
 @router.post("/v1/budgets", status_code=201, responses=answers("budget", status=201))
@@ -96,7 +96,7 @@ async def create_budget(
     response.headers["Location"] = f"/v1/budgets/{created}"
     # In a transaction of its own: a period that takes too long to sum must not undo what was set.
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
-        return await _read_one(connection, caller.onlooker, created)
+        return await _read_one(request, connection, caller.onlooker, created)
 
 
 @router.patch("/v1/budgets/{id}", responses=answers("budget", missing="no such budget"))
@@ -121,7 +121,7 @@ async def change_budget(request: Request, caller: Governing, id: UUID, body: Bud
         if hard:
             await _harden(connection, id, body.hard)
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
-        return await _read_one(connection, caller.onlooker, id)
+        return await _read_one(request, connection, caller.onlooker, id)
 
 
 @router.delete("/v1/budgets/{id}", responses=answers("removed_budget", missing="no such budget"))
@@ -162,28 +162,29 @@ def _after_currency_change(
     return (at, None, None) if next_amount == "close" else (at, Decimal(next_amount), currency)
 
 
-async def _read_one(connection: TenantConnection, onlooker: Onlooker, id: UUID) -> BudgetAnswer:
-    found = await _read(connection, await read_tenant(connection, onlooker.tenant), id, onlooker)
+async def _read_one(
+    request: Request, connection: TenantConnection, onlooker: Onlooker, id: UUID
+) -> BudgetAnswer:
+    tenant = await read_tenant(connection, onlooker.tenant)
+    found = await _read(connection, tenant, id, onlooker, request.app.state.closed)
     if not found:
         raise not_found(f"there is no budget {id}")
     return found[0]
 
 
 async def _read(
-    connection: TenantConnection, tenant: Tenant, id: UUID | None, onlooker: Onlooker
+    connection: TenantConnection, tenant: Tenant, id: UUID | None, onlooker: Onlooker, closed: ClosedSums
 ) -> list[BudgetAnswer]:
     rows = await connection.fetch(SQL["list"], id)
     now = datetime.now(UTC)
     bounds = {row["id"]: _period_of(row).shown(now, _calendar_of(row, tenant)) for row in rows}
-    spent: dict[UUID, Any] = {}
+    spent: dict[UUID, ScopeSpent] = {}
     for within in dict.fromkeys(bounds.values()):
         of = [row for row in rows if bounds[row["id"]] == within and not row["each"]]
-        if not of:
-            continue
-        scopes = [row["currency"] for row in of], [row["filter"] for row in of]
-        read = await spent_in(connection, tenant.tenant, within, tenant.timeline)
-        found = await connection.fetch(SQL["spent"], *read, *scopes)
-        spent |= {row["id"]: _NOTHING for row in of} | {of[each["place"] - 1]["id"]: each for each in found}
+        if of:
+            scopes = [(row["currency"], row["filter"]) for row in of]
+            found = await read_spent(connection, tenant, within, scopes, closed, onlooker, now)
+            spent |= zip((row["id"] for row in of), found, strict=True)
     latest = [] if onlooker.team else await connection.fetch(FORECASTS["latest"], id)
     forecasts = {(each["budget_id"], each["revision"]): forecast_of(each) for each in latest}
     tree = BudgetTree(_node(row) for row in await connection.fetch(SQL["tree"]))
@@ -204,14 +205,14 @@ def _budget(
     row: Any,
     tenant: Tenant,
     bounds: PeriodBounds,
-    sums: Mapping[str, Decimal] | None,
+    sums: ScopeSpent | None,
     forecast: ForecastAnswer | None,
     tree: BudgetTree,
 ) -> BudgetAnswer:
     columns = dict(row)
     later = {name.removeprefix("next_"): columns.pop(name) for name in ("next_amount", "next_currency")}
     since, node = columns.pop("next_from"), _node(row)
-    spent = None if sums is None else sums["effective"]
+    spent = None if sums is None else sums.effective
     allocated = tree.allocation(node)
     return BudgetAnswer(
         **columns,
@@ -219,7 +220,7 @@ def _budget(
         period_start=bounds[0].astimezone(tenant.zone),
         period_end=bounds[1].astimezone(tenant.zone),
         spent=spent,
-        of_which_provisional=None if sums is None else sums["provisional"],
+        of_which_provisional=None if sums is None else sums.provisional,
         remaining=None if spent is None else EXACT.subtract(row["amount"], spent),
         forecast=forecast,
         percent=None if spent is None else divided(EXACT.multiply(spent, Decimal(100)), row["amount"]),

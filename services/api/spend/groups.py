@@ -38,15 +38,17 @@ async def read_groups(
     """All that was spent; None = in too many groups. Who has no other way to read them says how many rows may
     be read, `most`: where pieces of time together have more, Postgres adds these up. `connection` sees one
     instant."""
-    placed = await _in_pieces(connection, question, closed, READ_MAX if most is None else most)
+    placed = await read_pieces(connection, question, closed, READ_MAX if most is None else most)
     if placed is None and most is not None:
         return await _in_buckets(connection, question, closed, most)
     return placed
 
 
-async def _in_pieces(
+async def read_pieces(
     connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, most: int
 ) -> PlacedSums | None:
+    """All that was spent; None = in more groups and pieces of time than `most`, and for a while nobody looks
+    whether there are fewer."""
     tenant, grouping = question.spent.tenant, (*question.grouping, most)
     whole = cut(question.spent.pieces(), question.spans)
     if len(whole) > PIECES_MAX or closed.is_wide(tenant, grouping, len(question.edges), question.now):
