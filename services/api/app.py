@@ -15,7 +15,6 @@ from services.api.accounting.progress import BookProgress
 from services.api.allocations import plans as allocation_plans
 from services.api.allocations import routes as allocations
 from services.api.allocations import statement_export, statements
-from services.api.allocations.remembered import BookedDays
 from services.api.assets import entries as asset_entries
 from services.api.assets import routes as registered_assets
 from services.api.assets.door import AccrualDoor
@@ -35,6 +34,7 @@ from services.api.coding_agents import routes as coding_agents
 from services.api.corrections import rerates
 from services.api.corrections import routes as corrections
 from services.api.corrections.asking import CorrectorAccess
+from services.api.database.remembered import BookedDays
 from services.api.database.transactions import Database
 from services.api.dimensions import routes as dimensions
 from services.api.events import resubmit, unbooked

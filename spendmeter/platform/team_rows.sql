@@ -30,6 +30,10 @@ true
 -- How often days have changed: a number by which what was read before is known to hold, and that is never shown.
 true
 
+-- name: folded_days
+-- The same of days of cells and of how calls went.
+true
+
 -- name: series
 -- Its labels say the team.
 team = {team}

@@ -11,10 +11,10 @@ from fastapi import FastAPI
 
 from services.api.access.keys import ApiKeys
 from services.api.accounting.progress import BookProgress
-from services.api.allocations.remembered import BookedDays
 from services.api.app import create_app
 from services.api.catalog.price_books import PriceBooks
 from services.api.changes.prices import PastPrices
+from services.api.database.remembered import BookedDays
 from services.api.database.transactions import Database, prepare
 from services.api.events.past_books import PastBooks
 from services.api.http.shared_answers import SharedAnswers

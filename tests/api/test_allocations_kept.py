@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import httpx
 from fastapi import FastAPI
 
-from services.api.allocations.remembered import ROWS_MAX, WEEKS_MAX, BookedDays
+from services.api.database.remembered import ROWS_MAX, WEEKS_MAX, BookedDays
 from services.ledger.roller import Roller
 from spendmeter.contracts.terms import Terms, Timeline
 from tests.api.book import Book

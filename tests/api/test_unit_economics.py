@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.api.unit_economics import reading
 from services.api.unit_economics.economics import TOKENS, WRITTEN, row_of
 from services.corrector.projections.projector import Projector
 from spendmeter.contracts.events import Labels, Performance, UsageData, UsageEvent
@@ -174,6 +175,38 @@ async def test_what_has_no_price_is_on_neither_side_of_a_ratio(
     assert (row["requests"], row["unpriced_requests"], row["unpriced_events"]) == ("100", "1", 1)
     assert (row["tokens"], row["unpriced_tokens"], row["cost"]) == ("100000", "1000", "0.297")
     assert (row["cost_per_request"], row["cost_per_1k_tokens"]) == ("0.003", "0.003")
+
+
+async def test_days_are_added_up_again_when_they_have_changed_and_many_groups_by_postgres(
+    acme: httpx.AsyncClient, book: Book, flows: Flows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.headers["Cache-Control"] = "no-cache"
+    for number, team in enumerate(("web", "core", "web")):
+        labels, sku = Labels(team=team), f"sku-{number}"
+        await event(book, f"e{number}", {FRESH: 1_000_000, READ: 1_000_000}, labels=labels, sku=sku)
+    end = book._offset + 1
+    await book.partition(0, log_end=end, read_at=datetime.now(UTC), booked=end)
+    await Projector(pool=flows.pool, meters=Meters()).catch_up()
+
+    async def costs() -> list[tuple[str, str]]:
+        body = await ask(acme, group_by="team")
+        for name in ("complete_through", "in_flight", "in_flight_age_s"):
+            body.pop(name)
+        with monkeypatch.context() as by_postgres:
+            by_postgres.setattr(reading, "ROWS_MAX", 0)
+            whole = await ask(acme, group_by="team")
+            assert body["rows"] == whole["rows"] and body["groups"] == whole["groups"] == len(body["rows"])
+        return [(row["team"], row["cost"]) for row in body["rows"]]
+
+    # A million at 3 and one at 0.3: 3.3 each, of which two are of one team.
+    assert await costs() == await costs() == [("web", "6.6"), ("core", "3.3")]
+    await book.connection.execute("UPDATE cells SET effective = effective * 3 WHERE series_id = ("
+        "SELECT series_id FROM series WHERE team = 'core')")  # fmt: skip
+    assert await costs() == [("core", "9.9"), ("web", "6.6")]
+    await book.connection.execute("DELETE FROM quality_hours")
+    assert {row["attempts"] for row in (await ask(acme, group_by="team"))["rows"]} == {0}
+    await book.connection.execute("TRUNCATE cells CASCADE")
+    assert await costs() == []
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from services.api.allocations.models import (
 )
 from services.api.allocations.plan import CostPool, troubles_with
 from services.api.allocations.reading import SQL, VERSIONS_MAX, hand_on, read_stretches, read_versions, unseen
-from services.api.allocations.remembered import BookedDays
 from services.api.allocations.versions import PlanAct, standing
+from services.api.database.remembered import BookedDays
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions

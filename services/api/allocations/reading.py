@@ -23,8 +23,8 @@ from services.api.allocations.allocating import (
     filter_of,
 )
 from services.api.allocations.plan import COSTS, CostPool
-from services.api.allocations.remembered import BookedDays
 from services.api.allocations.versions import PlanAct, PlanStretch, stretches_of, weeks_of
+from services.api.database.remembered import BookedDays
 from services.api.database.tenant import Tenant
 from services.api.database.transactions import TenantConnection
 from services.api.http.problems import invalid

@@ -21,7 +21,7 @@ from services.api.allocations.days import Dimension, FromDay, RangeOfDays, ToDay
 from services.api.allocations.models import Allocations
 from services.api.allocations.plans import checked_dimension
 from services.api.allocations.reading import hand_on, read_stretches, read_versions
-from services.api.allocations.remembered import BookedDays
+from services.api.database.remembered import BookedDays
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import database_of
 from services.api.http.models import NOT_MEASURED

@@ -15,8 +15,8 @@ from services.api.allocations.days import Dimension, Month, month_of
 from services.api.allocations.models import Statement
 from services.api.allocations.plans import checked_dimension
 from services.api.allocations.reading import HandedOn, hand_on, read_stretches, read_versions, unseen
-from services.api.allocations.remembered import BookedDays
 from services.api.allocations.statement import lines_of, totals_of_lines
+from services.api.database.remembered import BookedDays
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.http.models import NOT_MEASURED

@@ -40,6 +40,10 @@ class PriceDays(NamedTuple):
     first: date
     beyond: date
 
+    def days(self) -> list[date]:
+        """One by one."""
+        return [self.first + timedelta(days=number) for number in range((self.beyond - self.first).days)]
+
 
 @dataclass(frozen=True, slots=True)
 class _KeptPrices:
@@ -83,7 +87,7 @@ async def read_unit_worth(
     days = list(stretches(first, last + timedelta(days=1)))
     rows = await connection.fetch(SQL["rolled"], onlooker.tenant, first, last)
     rolled = {row["day"]: row["generation"] for row in rows}
-    generations = [sum(rolled.get(day, 0) for day in _days(each)) for each in days]
+    generations = [sum(rolled.get(day, 0) for day in each.days()) for each in days]
     found: dict[PriceDays, _Sums] = {}
     for each, generation in zip(days, generations, strict=True):
         kept = past.get(onlooker, each, generation, now)
@@ -136,7 +140,3 @@ async def _read(
         unit = row["currency"], row["provider"], row["sku"], row["unit"]
         read[days[row["place"] - 1]][unit] = row["quantity"], row["effective"]
     return read
-
-
-def _days(days: PriceDays) -> list[date]:
-    return [days.first + timedelta(days=number) for number in range((days.beyond - days.first).days)]

@@ -1,7 +1,6 @@
 """`GET /v1/unit-economics`: what a request and a thousand tokens cost, what caching brings, of any slice."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -9,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from services.api.access.auth import TeamReader
 from services.api.access.sharing import answered_once
 from services.api.accounting.completeness import folded, not_added_up
+from services.api.database.remembered import BookedDays
 from services.api.database.tenant import read_tenant
 from services.api.database.transactions import EVERY_TEAM, database_of
 from services.api.dimensions.names import known_dimensions
@@ -17,17 +17,16 @@ from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import Negotiated
 from services.api.http.spans import FirstDay, RangeName, UntilDay, day_range, named_days
-from services.api.unit_economics.economics import READ, TOKENS, WRITTEN, row_of
+from services.api.unit_economics.economics import row_of
 from services.api.unit_economics.models import UnitEconomics, VersionRelease
-from spendmeter.platform.sql import load_sql
+from services.api.unit_economics.reading import CALLS, CELLS, SQL, UnitsAsked, read_units
 
 DAYS, DAYS_MAX = 30, 100
 DIMENSIONS_MAX = 3
 RELEASES_MAX = 50
-PROJECTIONS = ("cells", "quality_hours")
+PROJECTIONS = (CELLS, CALLS)
 PARAMETERS = ("range", "from", "to", "group_by", "top")
 
-SQL = load_sql(Path(__file__).with_name("economics.sql"))
 router = APIRouter(tags=["unit economics"], route_class=Negotiated)
 
 
@@ -67,19 +66,19 @@ async def get_unit_economics(
         start, end = day_range(start, end, now.date(), days=DAYS, days_max=DAYS_MAX)
         check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
         complete, unfolded = await folded(request, connection, caller.onlooker, *PROJECTIONS)
-        asked = (start, end, filters, dimensions, caller.tenant)
-        rows = await connection.fetch(SQL["units"], *asked, TOKENS, READ, WRITTEN, top)
+        asked = UnitsAsked(caller.onlooker, filters, tuple(dimensions))
+        kept: BookedDays = request.app.state.booked_days
+        found = await read_units(connection, asked, (start, end), now.date(), top, kept)
         releases = []
         if caller.onlooker.team == EVERY_TEAM:
             releases = await connection.fetch(SQL["releases"], start, end, filters, RELEASES_MAX)
-        calls = {tuple(row["key"]): row for row in await connection.fetch(SQL["calls"], *asked)}
     return UnitEconomics(
         first_day=start,
         until=end,
         group_by=dimensions,
-        groups=rows[0]["groups"] if rows else 0,
+        groups=found.groups,
         not_in_it=not_added_up(caller.onlooker, unfolded),
-        rows=[row_of(row, dimensions, calls.get(tuple(row["key"]))) for row in rows],
+        rows=[row_of(row, dimensions, found.calls.get(tuple(row["key"]))) for row in found.rows],
         releases=[VersionRelease(**row) for row in releases],
         **vars(complete),
     )

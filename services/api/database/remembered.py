@@ -1,4 +1,4 @@
-"""What was booked on whole days, week by week, kept until these days' rollups change. Pure."""
+"""What was added up of whole days, stretch by stretch, kept until something of these days changes. Pure."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
