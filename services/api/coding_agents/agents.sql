@@ -17,7 +17,7 @@ HAVING sum(c.events) FILTER (WHERE c.unit = '') <> 0 OR sum(c.effective) <> 0
 WITH tools AS MATERIALIZED (
     SELECT DISTINCT ON (run) run, agent FROM (
         SELECT run, agent, sum(events) AS events FROM runs
-        WHERE tenant = $1 AND agent = ANY ($5::text[]) AND last_at >= $2::date::timestamp AT TIME ZONE 'UTC'
+        WHERE tenant = $1 AND agent = ANY ($5::text[]) AND agent <> '' AND last_at >= $2::date::timestamp AT TIME ZONE 'UTC'
             AND first_at < $3::date::timestamp AT TIME ZONE 'UTC'
         GROUP BY run, agent HAVING sum(events) > 0
     ) AS used ORDER BY run, events DESC, agent

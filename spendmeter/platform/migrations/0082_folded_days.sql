@@ -1,4 +1,4 @@
--- How often each day of cells and of how calls went has changed: what was added up of it before is known to hold.
+-- How often each day of cells and of how calls went has changed: what was added up of it holds until then; an index of agents' runs.
 -- depends: 0075_model_days 0081_behind_book
 
 -- migrate: apply
@@ -51,9 +51,12 @@ CREATE TRIGGER count_truncated AFTER TRUNCATE ON quality_hours
 
 INSERT INTO folded_days SELECT DISTINCT tenant, 'cells', day, 1 FROM cells;
 INSERT INTO folded_days SELECT DISTINCT tenant, 'quality_hours', (hour AT TIME ZONE 'UTC')::date, 1 FROM quality_hours;
+-- Sessions of coding agents are few among all runs of their days.
+CREATE INDEX runs_of_agents ON runs (tenant, agent, last_at) WHERE agent <> '';
 
 -- migrate: rollback
 
+DROP INDEX runs_of_agents;
 DROP TRIGGER count_inserted ON cells;
 DROP TRIGGER count_updated ON cells;
 DROP TRIGGER count_deleted ON cells;
