@@ -13,7 +13,9 @@
    when the page made them, refreshes too, every user with another team; after 6 s the next. `page_p99_ms` is of all
    calls of a page, from the question to the last byte of the answer, by the clock of another process on this
    machine, which has its share of the cores. Above it the slowest paths of each page. Who was told to come back
-   later is no answer: `answers` counts them by status.
+   later is no answer: `answers` counts them by status. So nobody waits for an answer before the next question
+   that the page asks, and nobody asks without a page: 50 people who each open another page ten times a minute.
+   `calls_per_s` is what that comes to, `cpu_s_per_s` what each service uses for it, of one core each.
 
 All services run; nothing is booked meanwhile. The last line is one JSON object.
 """
@@ -26,6 +28,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +60,10 @@ async def main_of(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             ]
         finally:
             await owner.close()
+        before, began_s = system.cpu_seconds(), time.monotonic()
         found = await _users(system.api, seen, keys, options.seconds)
+        took_s = time.monotonic() - began_s
+        used = {name: total - before.get(name, 0.0) for name, total in system.cpu_seconds().items()}
     pages = {
         page: [each for times in paths.values() for each in times] for page, paths in found["took"].items()
     }
@@ -70,6 +76,8 @@ async def main_of(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "page_p99_ms": {page: percentile(times, 99) for page, times in sorted(pages.items())},
         "page_p50_ms": {page: percentile(times, 50) for page, times in sorted(pages.items())},
         "calls": sum(map(len, pages.values())),
+        "calls_per_s": round(sum(map(len, pages.values())) / took_s, 1),
+        "cpu_s_per_s": {name: round(total / took_s, 3) for name, total in used.items()},
         "answers": found["answers"],
         "pages_not_reached": seen.not_reached,
         "load_average": round(waiting, 1),

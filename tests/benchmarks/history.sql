@@ -164,3 +164,7 @@ FROM run_days WHERE tenant = $1 AND run LIKE 'run-%' ON CONFLICT DO NOTHING
 -- name: outcomes_due
 -- Days whose moments they change.
 INSERT INTO run_days_due SELECT DISTINCT tenant, day, '' FROM run_days WHERE tenant = $1
+
+-- name: booked
+-- How many events of tenant $1 there are, and what they cost.
+SELECT count(*) AS events, sum(effective) AS effective FROM entries WHERE tenant = $1

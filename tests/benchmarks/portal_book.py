@@ -6,7 +6,8 @@
 them under ids, times and labels of 200 teams: runs of ten calls, 12 workflows of three versions, one after the other.
 It is put into the book's tables by SQL as an account that was closed before; the ledger's own code rolls it up, the
 corrector folds it into cells, runs, days of runs and how calls went, and makes moments of its workflows, whose
-outcomes are put there too. What people set comes by the API.
+outcomes are put there too. What people set comes by the API. In the end what `/v1/spend` says of all of it is held
+against the entries.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import asyncio
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -54,6 +56,7 @@ async def make_book(system: System, owner: asyncpg.Connection, *, events: int, d
     _say("folded", began_s)
     await _set(system, owner)
     await owner.execute("VACUUM ANALYZE")
+    await _hold_against_entries(system, owner, days)
     return {**dict(await owner.fetchrow(SQL["figures"])), "book_made_s": round(time.monotonic() - began_s)}
 
 
@@ -138,6 +141,15 @@ async def _fold(system: System, owner: asyncpg.Connection) -> None:
             assert time.monotonic() < deadline_s, "days of workflows are not made"
             await keeper.catch_up()
             await asyncio.sleep(0.2)  # the corrector is at one
+
+
+async def _hold_against_entries(system: System, owner: asyncpg.Connection, days: int) -> None:
+    """What pages are told is what was booked, to the last digit."""
+    booked = await owner.fetchrow(SQL["booked"], TENANT)
+    since = datetime.now(UTC) - timedelta(days=days + 2)
+    totals = system.get("/v1/spend", tenant=TENANT, **{"from": since.isoformat()})["totals"]
+    assert sum(each["events"] for each in totals) == booked["events"]
+    assert sum(Decimal(each["effective"]) for each in totals) == booked["effective"]
 
 
 async def _set(system: System, owner: asyncpg.Connection) -> None:
