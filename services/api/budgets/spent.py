@@ -25,7 +25,7 @@ SQL = load_sql(Path(__file__).with_name("budgets.sql"))
 GROUPS_MAX = 2_000
 """Read at once, with the pieces of time that they are in: more are looked at while everybody else waits."""
 
-BudgetScope = tuple[str, Mapping[str, str]]
+SpentScope = tuple[str, Mapping[str, str]]
 """A budget's currency, and the value of each dimension that it names."""
 
 
@@ -45,7 +45,7 @@ async def read_spent(
     connection: TenantConnection,
     tenant: Tenant,
     within: PeriodBounds,
-    scopes: Sequence[BudgetScope],
+    scopes: Sequence[SpentScope],
     closed: ClosedSums,
     onlooker: Onlooker,
     now: datetime,
@@ -64,7 +64,7 @@ async def read_spent(
     return spent_by(names, placed, scopes)
 
 
-def spent_by(names: Sequence[str], placed: PlacedSums, scopes: Iterable[BudgetScope]) -> list[ScopeSpent]:
+def spent_by(names: Sequence[str], placed: PlacedSums, scopes: Iterable[SpentScope]) -> list[ScopeSpent]:
     """What each scope came to of groups by `names`, which hold all names that a scope has."""
     of_groups = _added_up(
         (key, ScopeSpent(group.sums["effective"], group.sums["of_which_provisional"]))
@@ -96,7 +96,7 @@ def _added_up(spent: Iterable[tuple[tuple[str, tuple[str, ...]], ScopeSpent]]) -
 
 
 async def _by_postgres(
-    connection: TenantConnection, covered: Coverage, scopes: Sequence[BudgetScope]
+    connection: TenantConnection, covered: Coverage, scopes: Sequence[SpentScope]
 ) -> list[ScopeSpent]:
     currencies, filters = [currency for currency, _ in scopes], [scope for _, scope in scopes]
     found = [NOTHING] * len(scopes)
