@@ -34,6 +34,11 @@ _TAKEN = frozenset(
         *"currency others events unpriced_events list contracted effective amount usage".split(),
         *"of_which_provisional unit quantity bucket bucket_start bucket_end cut open".split(),
         *"from to range tz group_by measure top limit cursor filter key model type name value".split(),
+    )
+)
+"""Built-in dimensions, labels, and what stands beside a dimension in an answer, a table or an address."""
+_FIGURES = frozenset(
+    (
         *"requests cost billed tokens attempts succeeded lower_bound seats compared ratios share".split(),
         *"parts within before change window_start window_end unpriced_requests unpriced_tokens".split(),
         *"change_percent events_before unpriced_events_before provisional_before".split(),
@@ -42,8 +47,8 @@ _TAKEN = frozenset(
         *"not_compared_tokens attempts_per_success".split(),
     )
 )
-"""Built-in dimensions, labels, and what stands beside a dimension in an answer, a table or an address: every
-field of a row that has dimensions beside it (tests/api/test_dimensions.py)."""
+"""What figures beside a dimension came to be called once tenants had declared names: no new one is called
+so. With the others every field of a row that has dimensions beside it (tests/api/test_dimensions.py)."""
 
 
 def is_name(name: str) -> bool:
@@ -53,9 +58,17 @@ def is_name(name: str) -> bool:
 
 
 def trouble_with_name(name: str) -> str:
-    """Why no tenant can call a dimension so; '' = it can."""
+    """Why no tenant can declare a dimension so; '' = it can."""
+    return _taken(name) if name in _FIGURES else trouble_with_label(name)
+
+
+def trouble_with_label(name: str) -> str:
+    """Why nothing can be a label of a dimension of that name; '' = it may be one that a tenant declared, also
+    before its name was taken by a figure."""
     if name in _TAKEN:
-        return (
-            f"{name!r} is taken: every tenant's events, or the answers about them, have a field of that name"
-        )
+        return _taken(name)
     return "" if is_name(name) else f"{name[:40]!r} is no name of a dimension: {NAME_RULE}"
+
+
+def _taken(name: str) -> str:
+    return f"{name!r} is taken: every tenant's events, or the answers about them, have a field of that name"

@@ -15,7 +15,7 @@ from unicodedata import normalize
 
 from msgspec import Struct
 
-from spendmeter.contracts.dimensions import trouble_with_name
+from spendmeter.contracts.dimensions import trouble_with_label
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX, LABELS
 from spendmeter.contracts.series import FOLDED
 from spendmeter.contracts.units import snake_case
@@ -109,7 +109,7 @@ def troubles_with_maps(maps: TenantMaps, *, operators: bool = False) -> Iterator
             yield f"{at}.attribute", trouble
         if operators and rule.label != TENANT:
             yield f"{at}.label", f"must be {TENANT!r}: an operator's map finds tenants"
-        if not operators and rule.label not in MAPPED_LABELS and trouble_with_name(rule.label):
+        if not operators and rule.label not in MAPPED_LABELS and trouble_with_label(rule.label):
             named = ", ".join(name for name in LABELS if name in MAPPED_LABELS)
             yield f"{at}.label", f"must be one of {named}, or a dimension of the tenant's own"
         if len(rule.values) > VALUES_MAX:

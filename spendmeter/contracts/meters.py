@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from spendmeter.contracts.dialects import DIALECTS
-from spendmeter.contracts.dimensions import trouble_with_name
+from spendmeter.contracts.dimensions import trouble_with_label
 from spendmeter.contracts.events import LABELS, CostClass
 from spendmeter.contracts.foreign_units import foreign_unit
 from spendmeter.contracts.visible import INVISIBLE
@@ -126,7 +126,7 @@ def troubles_with_meter(meter: UsageMeter) -> Iterator[tuple[str, str]]:
     yield from _troubles_with_names(meter)
     yield from _troubles_with_quantity(meter)
     for label, said in meter.labels.items():
-        if label not in LABELS and trouble_with_name(label):
+        if label not in LABELS and trouble_with_label(label):
             yield "labels", f"are {', '.join(LABELS)}, and dimensions of the tenant's own"
         elif not _is_said(said):
             yield f"labels.{label}", _SAID_RULE

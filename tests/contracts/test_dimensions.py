@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendmeter.contracts.dimensions import OWN_FROM, trouble_with_name
+from spendmeter.contracts.dimensions import OWN_FROM, trouble_with_label, trouble_with_name
 from spendmeter.contracts.event_identity import content_hash
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.events import EventError, UsageEvent, encode_event, series_of, series_values
@@ -135,6 +135,13 @@ def test_words_that_stand_beside_dimensions_are_taken(name: str) -> None:
 )
 def test_a_name_is_small_letters_digits_and_underscores(name: str) -> None:
     assert "no name of a dimension" in trouble_with_name(name)
+
+
+def test_a_name_that_a_figure_took_is_declared_no_more_and_labels_of_it_go_on() -> None:
+    for name in ("cost", "requests", "tokens", "seats"):
+        assert "is taken" in trouble_with_name(name)
+        assert trouble_with_label(name) == ""
+    assert "is taken" in trouble_with_label("team")
 
 
 def test_what_people_call_theirs_is_a_name() -> None:

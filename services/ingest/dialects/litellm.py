@@ -22,7 +22,7 @@ from services.ingest.dialects.stated import Unusable, cost_of, text_of
 from services.ingest.dialects.translated import ASSUMED, SaidEvent, Translated, short_id, usage_event
 from spendmeter.contracts.dialect_parts import DialectError, UsedQuantity, measure, part
 from spendmeter.contracts.dialects import Normalised, disjoint
-from spendmeter.contracts.dimensions import trouble_with_name
+from spendmeter.contracts.dimensions import trouble_with_label
 from spendmeter.contracts.events import LABELS, NAME_CHARACTERS_MAX, broken_rule
 from spendmeter.contracts.meters import maker_of
 from spendmeter.contracts.tool_fees import tool_fees
@@ -289,7 +289,7 @@ def _tagged(tags: object) -> Iterator[tuple[str, str]]:
     for tag in tags if isinstance(tags, list) else ():
         if isinstance(tag, str) and (pair := _LABEL_TAG.fullmatch(tag)):
             name, value = pair[1].strip(), pair[2].strip()
-            if name in LABELS or not trouble_with_name(name):
+            if name in LABELS or not trouble_with_label(name):
                 yield name, value
 
 
