@@ -1,15 +1,18 @@
 """How fast the book is read at any age, while it is written: the real system, with a history behind it.
 
-    python -m tests.benchmarks.bench_views [--events 10000000] [--days 90] [--saturated 1440] [--seconds 120]
+    python -m tests.benchmarks.bench_views [--events 10000000] [--days 90] [--saturated 1440] [--corrections 100000]
+        [--seconds 120]
 
 1. `spendmeter up` in a fresh folder. tests.benchmarks.load sends for some seconds: what was booked then is what the
    events of history say.
 2. History, by SQL: --events of one tenant over --days, 200 teams with 60 models each (12,000 series), of which 600
    spend on a day; in the last --saturated minutes each of some 600 series in every minute on all four partitions.
    The ledger's own code rolls all of it up; minutes are kept as long as it all, so that none are dropped meanwhile.
+   There are moments in each quarter of an hour of it, and since then --corrections of these events were corrected.
 3. For --seconds tests.benchmarks.load has 2,000 events/s of those series booked, and 20 readers ask one question
    a second each, in turn: the last 15 minutes by minute, the last 24 hours by hour, both by model; today by team;
-   30 days by day and model; a receipt, of 500 spread over the history. With quantities, all of the one tenant. A
+   30 days by day and model, now and as they stood at one of a thousand instants (`as_of`: none is asked for twice); a
+   receipt, of 500 spread over the history. With quantities, all of the one tenant. A
    time is from when a question was due to its whole answer; who was told to come back later is counted. The first
    10 s come on top, and are said apart (`cold_max_ms`): api has read nothing then, and all ask for all of it at once.
 4. CPU is that of each process (with its children) a second; memory is the resident size before and after.
@@ -60,7 +63,7 @@ async def main_of(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             receipts = await history(system, owner, options)
             figures = dict(await owner.fetchrow(SQL["figures"]))
             print(json.dumps(figures), flush=True)
-            return {**figures, **await measure(system, folder, receipts, options.seconds)}
+            return {**figures, **await measure(system, folder, receipts, options.seconds, options.days)}
         finally:
             await owner.close()
 
@@ -97,11 +100,24 @@ async def history(system: System, owner: asyncpg.Connection, options: argparse.N
         first = saturated + timedelta(minutes=start)
         events = minutes * series * PARTITIONS
         await fill(owner, first, first, -1 - number, events, saturated=True)
+    await owner.execute(SQL["moments"], saturated - timedelta(days=options.days), now - timedelta(minutes=30))
     receipts = await add_receipts(owner, now - timedelta(days=options.days), options.days)
+    corrected = await correct(owner, options)
     await owner.execute("VACUUM ANALYZE")
     seconds = await roll_up(system.owner_url, owner)
-    print(f"{series} series saturated; all rolled up in {seconds:.0f} s", flush=True)
+    print(
+        f"{series} series saturated; {corrected} events corrected; all rolled up in {seconds:.0f} s",
+        flush=True,
+    )
     return receipts
+
+
+async def correct(owner: asyncpg.Connection, options: argparse.Namespace) -> int:
+    """So many pairs of entries, all over the history; how many. Back once they are in a moment."""
+    corrected = await owner.fetchval(SQL["corrected"], TENANT, options.corrections, options.events)
+    while await owner.fetchval(SQL["unsorted"]):
+        await asyncio.sleep(1)
+    return int(corrected)
 
 
 async def fill(
@@ -129,7 +145,7 @@ async def add_receipts(owner: asyncpg.Connection, start: datetime, days: int) ->
     return ids
 
 
-def questions(receipts: list[str]) -> Iterator[tuple[str, str, dict[str, str]]]:
+def questions(receipts: list[str], days: int) -> Iterator[tuple[str, str, dict[str, str]]]:
     """(name, path, parameters), in turn and without end."""
     for number in itertools.count():
         now = datetime.now(UTC)
@@ -142,10 +158,17 @@ def questions(receipts: list[str]) -> Iterator[tuple[str, str, dict[str, str]]]:
         yield "spend_day", "/v1/spend", {"range": "today", "group_by": "team"}
         first = (now - timedelta(days=29)).date().isoformat()
         yield "spend_30d", "/v1/spend", {"from": first, "bucket": "day", "group_by": "sku"}
+        then = now - timedelta(days=1) - timedelta(days=days - 2) * (number * 389 % 1000) / 1000
+        yield "as_of", "/v1/spend", {
+            "from": (then - timedelta(days=29)).date().isoformat(), "to": then.isoformat(), "bucket": "day",
+            "group_by": "sku", "as_of": then.isoformat(),
+        }  # fmt: skip
         yield "receipt", "/v1/events", {"source": SOURCE, "id": receipts[number * 7 % len(receipts)]}
 
 
-async def measure(system: System, folder: Path, receipts: list[str], seconds: float) -> dict[str, Any]:
+async def measure(
+    system: System, folder: Path, receipts: list[str], seconds: float, days: int
+) -> dict[str, Any]:
     """Phase 3."""
     waiting = os.getloadavg()[0]
     taken: defaultdict[str, list[float]] = defaultdict(list)
@@ -158,7 +181,7 @@ async def measure(system: System, folder: Path, receipts: list[str], seconds: fl
     async with httpx.AsyncClient(base_url=system.api, headers=headers, timeout=30) as client:
 
         async def reader(number: int) -> None:
-            mine = itertools.islice(questions(receipts), number, None)
+            mine = itertools.islice(questions(receipts, days), number, None)
             for turn in range(COLD_S + int(seconds)):
                 due = began + turn + number / READERS
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -202,6 +225,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--saturated", type=int, default=1_440, help="minutes")
+    parser.add_argument("--corrections", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=120)
     options = parser.parse_args()
     print(__doc__)

@@ -26,17 +26,67 @@ CREATE TEMPORARY TABLE new (identity bytea, partition int, event text, lines tex
 
 -- name: events
 -- $4 events between $1 and $2, of the day number $3: of series that are active on it; saturated ($5): of the booked ones,
--- in each minute and partition one.
+-- in each minute and partition one. Their places grow with time, and lie before all that is really booked.
 INSERT INTO new
 SELECT decode(md5($3::int || ' ' || i), 'hex'), i % 4, s.event, s.lines, s.list, s.contracted, s.effective, s.currency,
-    s.catalog_version,
-    CASE WHEN $5::boolean THEN $1::timestamptz + i / (4 * s.many) * interval '1 minute'
-        ELSE $1 + i * (($2::timestamptz - $1) / $4::int) END,
+    s.catalog_version, t.at,
     CASE WHEN $5 THEN s.series_id
         ELSE decode(md5('history' || (i % 200 * 60 + (i / 200 % 3 * 20 + $3 + i % 200) % 60)), 'hex') END,
-    0, 1000, 100, 5000
+    (extract(epoch FROM t.at) * 1000)::bigint - 10000000000000, 1000, 100, 5000
 FROM generate_series(0, $4 - 1) AS i
     JOIN said s ON s.n = CASE WHEN $5 THEN i / 4 % s.many ELSE i * 7919::bigint % s.many END
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN $5::boolean THEN $1::timestamptz + i / (4 * s.many) * interval '1 minute'
+            ELSE $1 + i * (($2::timestamptz - $1) / $4::int) END AS at
+    ) AS t
+
+-- name: moments
+-- Of that history from $1 to $2, as if the ledger had been there: of each quarter of an hour its seventh minute, and its
+-- last second, which holds all of it.
+INSERT INTO moments (at, held_until, partitions, accounts, next_offsets)
+SELECT m.at, m.at, '{-1,0,1,2,3}', '{0,0,0,0,0}',
+    ARRAY[0] || array_fill((extract(epoch FROM m.until) * 1000)::bigint - 10000000000000, ARRAY[4])
+FROM generate_series($1::timestamptz, $2, '15 minutes') AS q CROSS JOIN LATERAL (VALUES
+    (date_bin('15 minutes', q, 'epoch') + interval '7 minutes', date_bin('15 minutes', q, 'epoch') + interval '7 minutes'),
+    (date_bin('15 minutes', q, 'epoch') + interval '899 s', date_bin('15 minutes', q, 'epoch') + interval '15 minutes')
+) AS m (at, until)
+ON CONFLICT DO NOTHING
+
+-- name: corrected
+-- Some $2 of these events of tenant $1, of $3 in all, cost a tenth less now: pairs of entries, and what they add to every
+-- size. How many it were.
+WITH picked AS MATERIALIZED (
+    SELECT e.*, row_number() OVER () - 1 AS n FROM entries e
+    WHERE tenant = $1 AND seq = 0 AND origin_offset < 0
+        AND get_byte(identity, 14) * 256 + get_byte(identity, 15) < 65536 * $2::bigint / $3::bigint
+), pairs AS (
+    INSERT INTO entries (occurred_at, origin_offset, origin_partition, catalog_version, accounting_period, seq, identity,
+        series_id, tenant, status, currency, list, contracted, effective, event, lines, correction_id)
+    SELECT occurred_at, next_entry + 2 * n + seqs.seq - 1, -1, p.catalog_version, accounting_period, seqs.seq, identity, series_id,
+        tenant, status, currency, list * seqs.part, contracted * seqs.part, effective * seqs.part, NULL,
+        CASE WHEN seqs.seq = 2 THEN lines END, 'bench'
+    FROM picked p CROSS JOIN corrector c CROSS JOIN (VALUES (1, -1.0), (2, 0.9)) AS seqs (seq, part)
+), minutes AS (
+    INSERT INTO rollups_minute (bucket, recorded_on, shard, tenant, series_id, currency, events, unpriced_events, list,
+        contracted, effective, of_which_provisional)
+    SELECT date_bin('1 minute', occurred_at, 'epoch'), now()::date, -1, tenant, series_id, currency, 0, 0, sum(list * -0.1),
+        sum(contracted * -0.1), sum(effective * -0.1), 0
+    FROM picked GROUP BY 1, 4, 5, 6
+), larger AS (
+    INSERT INTO rollups (tenant, size, bucket, series_id, part, currency, events, unpriced_events, list, contracted,
+        effective, of_which_provisional)
+    SELECT tenant, s.size, date_bin(s.long, occurred_at, 'epoch'), series_id, -1, currency, 0, 0, sum(list * -0.1),
+        sum(contracted * -0.1), sum(effective * -0.1), 0
+    FROM picked CROSS JOIN (VALUES ('five_minutes', interval '5 minutes'), ('hour', '1 hour'), ('day', '1 day')) AS s (size, long)
+    GROUP BY 1, 2, 3, 4, 6
+), moved AS (
+    UPDATE corrector SET next_entry = next_entry + 2 * (SELECT count(*) FROM picked), moves = moves + 1
+)
+SELECT count(*) FROM picked
+
+-- name: unsorted
+-- Entries of corrections that are in no moment yet.
+SELECT c.next_entry - coalesce((SELECT next_offset FROM moment_marks WHERE partition = -1), 0) FROM corrector c
 
 -- name: identities
 -- As the ledger claims them.
