@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from spendmeter.contracts.catalog import Conditions, Step, Withdrawal
+from services.corrector.fence import Overtaken, read_standing
+from spendmeter.contracts.catalog import Conditions, FxRate, Step, Withdrawal
 from spendmeter.contracts.entry_ids import identified
 from tests.corrector.true_up_world import NOW, STARTED, TrueUpBook, at, opened, term
 from tests.corrector.written_book import Book, correction
+from tests.ledger_records import TOPIC
 from tests.pricing.entries import terms
 
 MILLION = 1_000_000
@@ -191,3 +194,47 @@ async def test_a_term_from_its_first_day_on_counts_what_came_after(world: TrueUp
     await world.use(2 * MILLION, at(20, 0))
     await world.reckon(NOW)
     assert (await world.period(late))["quantity"] == 2 * MILLION
+
+
+async def test_who_was_overtaken_books_nothing_and_whoever_comes_after_does(world: TrueUpBook) -> None:
+    await world.book.publish(ALLOWANCE)
+    await world.use(4 * MILLION, at(20))
+    await world.projector.catch_up()
+    standing = await read_standing(world.book.corrector, TOPIC)
+    with pytest.raises(Overtaken):
+        await world.keeper.look(world.book.corrector, replace(standing, moves=standing.moves + 1), NOW)
+    assert await world.true_ups() == []
+    assert await world.reckon() == 1
+    assert await world.true_ups() == [Decimal("-2.5")]
+
+
+async def test_a_months_true_up_is_in_the_tenants_own_month(world: TrueUpBook) -> None:
+    await world.book.publish(COMMITMENT, terms("acme", time_zone="Europe/Berlin"))
+    await world.reckon(at(1, month=12))
+    asked = "SELECT occurred_at, accounting_period FROM entries WHERE seq = -2"
+    said = await world.book.owner.fetchrow(asked)
+    # November ends in Berlin an hour before it does in UTC
+    assert tuple(said) == (at(30, 22).replace(minute=59), date(2026, 11, 1))
+
+
+async def test_a_term_in_another_currency_is_exchanged_at_the_rate_with_which_its_period_begins(
+    world: TrueUpBook,
+) -> None:
+    rate = identified(
+        FxRate(
+            base="USD", quote="EUR", rate="0.5", effective_from=STARTED, source="bank", recorded_at=STARTED
+        )
+    )
+    await world.book.publish(COMMITMENT, terms("acme", currency="EUR"), rate)
+    await world.use(4 * MILLION, at(20))  # 10 USD, 5 EUR
+    await world.reckon(at(1, month=12))
+    said = await world.period(COMMITMENT)
+    assert (said["currency"], said["used"], said["unused"], said["due"]) == ("EUR", 4, 6, 10)
+    assert (await world.spent())[2] == 10
+
+
+async def test_without_a_rate_nothing_is_booked_and_it_is_said(world: TrueUpBook) -> None:
+    await world.book.publish(COMMITMENT, terms("acme", currency="EUR"))
+    await world.use(4 * MILLION, at(20))
+    assert await world.reckon(at(1, month=12)) == 0
+    assert (await world.period(COMMITMENT))["refused"] == "No rate from USD to EUR"

@@ -97,6 +97,39 @@ def test_a_commitment_is_paid_used_or_not_and_what_lies_beyond_as_booked(
     assert (result.amount, result.unused) == (Decimal(amount), Decimal(unused))
 
 
+# While the period runs, what is used of 150 for 1000 is due: 0.15 a unit.
+@pytest.mark.parametrize(
+    ("quantity", "due", "of_it", "unused"),
+    [(0, "0", "0", "150"), (600, "90", "90", "60"), (1000, "150", "150", "0"), (1001, "150.2", "150", "0")],
+)
+def test_until_its_period_has_ended_a_commitment_costs_what_is_used_of_it(
+    quantity: int, due: str, of_it: str, unused: str
+) -> None:
+    result = corrected(COMMITMENT, used(quantity, str(quantity * Decimal("0.2"))), ended=False)
+    assert (result.due, result.used, result.unused) == (Decimal(due), Decimal(of_it), Decimal(unused))
+
+
+# To spend 200 is paid for with 150, whatever it is spent on.
+@pytest.mark.parametrize(
+    ("spent", "running", "ended", "unused"),
+    [
+        ("0", "0", "150", "150"),
+        ("50", "37.5", "150", "112.5"),
+        ("200", "150", "150", "0"),
+        ("230", "180", "180", "0"),
+    ],
+)
+def test_committed_money_is_paid_for_whether_it_is_spent_or_not(
+    spent: str, running: str, ended: str, unused: str
+) -> None:
+    by = term("spend_commitment", quantity="200", amount="150", units=())
+    booked = used(7, spent, unit="gb_months")
+    assert corrected(by, booked, ended=False).due == Decimal(running)
+    result = corrected(by, booked)
+    assert (result.due, result.unused) == (Decimal(ended), Decimal(unused))
+    assert result.used + result.unused == 150
+
+
 def test_a_part_of_usage_at_several_prices_is_valued_at_their_average() -> None:
     # 1500 units for 100 + 200 = 300 are 0.2 each on average; 500 beyond the allowance stay: 100
     booked = [used(1000, "100", sku="a"), used(500, "200", sku="b")]

@@ -6,12 +6,12 @@ SELECT set_config('enable_nestloop', 'off', true), set_config('enable_sort', 'of
 -- name: wanted
 -- The series of models that a filter lets through: $1 = the values that a dimension may have, by its name.
 SELECT series_id, provider, sku FROM series s
-WHERE cost_class = 'model' AND NOT EXISTS (
+WHERE cost_class = 'model' AND sku <> 'true-up' AND NOT EXISTS (
     SELECT FROM jsonb_each($1::jsonb) AS f (name, values) WHERE NOT f.values ? dimension(s, f.name))
 
 -- part: of_models
--- Of the providers $3 and the models $4; null = of all.
-($3::text[] IS NULL OR provider = ANY ($3)) AND ($4::text[] IS NULL OR sku = ANY ($4))
+-- Of the providers $3 and the models $4; null = of all. What a whole period changes is no traffic.
+sku <> 'true-up' AND ($3::text[] IS NULL OR provider = ANY ($3)) AND ($4::text[] IS NULL OR sku = ANY ($4))
 
 -- part: of_series
 -- Of the series $3, which are of the providers $4 and the models $5.

@@ -12,7 +12,7 @@ SELECT t.tenant FROM tenants t LEFT JOIN true_up_marks m USING (tenant)
 WHERE (EXISTS (SELECT FROM stated s WHERE s.tenant IN ('', t.tenant))
         OR EXISTS (SELECT FROM true_ups u WHERE u.tenant = t.tenant))
     AND (m.tenant IS NULL OR m.horizon < $1 OR m.catalog_version < $2
-        OR EXISTS (SELECT FROM true_ups_due d WHERE d.tenant = t.tenant AND d.day < m.horizon))
+        OR EXISTS (SELECT FROM true_ups_due d WHERE d.tenant = t.tenant AND d.day < least(m.horizon, $1)))
 ORDER BY t.tenant LIMIT 1
 
 -- name: forget_others
