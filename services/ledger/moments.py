@@ -24,7 +24,8 @@ from spendmeter.platform.sql import load_sql
 SQL = load_sql(Path(__file__).with_name("sql") / "moments.sql", UNIT_PARTS)
 INTERVAL_S = 1.0
 OFFSETS_MAX = 5_000
-"""Of a partition sorted in one transaction."""
+"""Of a partition sorted in one transaction; a try that failed is followed by one of half as many."""
+OFFSETS_MIN = 100
 SECONDS_KEPT = timedelta(days=2)
 MINUTES_KEPT = timedelta(days=35)
 """Younger moments stay as they were written; then the last of each minute, and after that of each hour."""
@@ -40,14 +41,20 @@ class Moments:
 
     def __post_init__(self) -> None:
         self._thin_at_s = time.monotonic() + THIN_INTERVAL_S
+        self._at_once = self.offsets_max
 
     async def run(self) -> None:
         """Remember until cancelled."""
         await keep_doing(self._look, "moments wait", every_s=INTERVAL_S, away=CONNECTION_ERRORS)
 
     async def _look(self) -> None:
-        while not await self.remember():
-            pass
+        try:
+            while not await self.remember():
+                pass
+        except CONNECTION_ERRORS:  # away, or it takes longer than a statement may
+            self._at_once = max(OFFSETS_MIN, self._at_once // 2)
+            raise
+        self._at_once = self.offsets_max
         if time.monotonic() >= self._thin_at_s:
             self._thin_at_s = time.monotonic() + THIN_INTERVAL_S
             await self.thin(datetime.now(UTC))
@@ -61,7 +68,7 @@ class Moments:
             accounts = await connection.fetch(SQL["reach"], now)
             if not accounts:
                 return True  # nothing was ever booked
-            ends = [min(each["book_offset"], each["since"] + self.offsets_max) for each in accounts]
+            ends = [min(each["book_offset"], each["since"] + self._at_once) for each in accounts]
             is_whole = ends == [each["book_offset"] for each in accounts]
             await _sort(connection, accounts, ends, every=not is_whole)
             if is_whole:

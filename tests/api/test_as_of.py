@@ -384,3 +384,24 @@ async def test_who_bears_what_and_a_statement_are_told_as_they_stood(world: Worl
     refused = await world.client.get("/v1/budgets", params={"as_of": at.isoformat()}, headers=headers)
     assert refused.status_code == 422
     assert "is for /v1/spend" in refused.text
+
+
+async def test_what_is_too_much_at_once_is_tried_again_with_half_as_much(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.moments = Moments(pool=world.moments.pool, offsets_max=400)
+    tried: list[int] = []
+
+    async def slow(self: Moments, now: datetime | None = None) -> bool:
+        tried.append(self._at_once)
+        if len(tried) < 4:
+            raise TimeoutError
+        return True
+
+    monkeypatch.setattr(Moments, "remember", slow)
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await world.moments._look()
+    for _ in range(2):
+        await world.moments._look()
+    assert tried == [400, 200, 100, 100, 400]
