@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.api.exports.changed_since import CellChange, apart
 from services.api.exports.figures import Costs, UnitPrice, priced
 from services.api.exports.layout import Layout
-from services.api.exports.usage_rows import FIGURES, CellUsage, MeterPrice, Pricing, series_piece
+from services.api.exports.usage_rows import FIGURES, CellPricing, CellUsage, MeterPrice, series_piece
 from services.api.exports.vocabulary import (
     COLUMNS,
     SERVICES,
@@ -28,7 +28,7 @@ amounts = st.decimals(-(10**9), 10**9, places=12)
 quantities = st.one_of(st.just(Decimal(0)), st.decimals(-(10**12), 10**12, places=6))
 HALF_A_LAST_PLACE = Decimal("5e-19")
 """Of a unit price, which has 18 places."""
-PRICING = Pricing.of(
+PRICING = CellPricing.of(
     MeterPrice("", "", False, "USD", "input_tokens", "priced", "p", "", "", "", "USD", "USD")
 )
 

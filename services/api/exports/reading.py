@@ -19,9 +19,9 @@ from services.api.exports.figures import Costs
 from services.api.exports.layout import FocusRow, Layout
 from services.api.exports.usage_rows import (
     BillingAccount,
+    CellPricing,
     CellUsage,
     MeterPrice,
-    Pricing,
     SeriesPiece,
     UsageRows,
     midnight,
@@ -193,7 +193,9 @@ class DayRows:
             if any(amounts):
                 costs = Costs._make([*map(plain, amounts)] * 2)
                 price = MeterPrice._make((*_BESIDE[:3], currency, *_BESIDE[4:10], currency, currency))
-                used = CellUsage(day.day, f"{series_id.hex()}/{currency}", 1, "1", costs, Pricing.of(price))
+                used = CellUsage(
+                    day.day, f"{series_id.hex()}/{currency}", 1, "1", costs, CellPricing.of(price)
+                )
                 rows.append(self._usage.row(used, self.series[series_id]))
         return rows
 

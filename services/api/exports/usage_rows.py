@@ -60,7 +60,7 @@ _decode_price = msgspec.json.Decoder(MeterPrice).decode
 
 
 @dataclass(slots=True, eq=False)
-class Pricing:
+class CellPricing:
     """A way of pricing, and what rows that have it have alike."""
 
     price: MeterPrice
@@ -85,7 +85,7 @@ class CellUsage(NamedTuple):
     events: int
     quantity: str
     costs: Costs
-    pricing: Pricing
+    pricing: CellPricing
     correction: ChargeClass = ""
 
 
@@ -133,17 +133,17 @@ class UsageRows:
 
     def __init__(self, layout: Layout, account: BillingAccount) -> None:
         self._layout, self._account = layout, account
-        self._pricings: dict[str, Pricing] = {}
+        self._pricings: dict[str, CellPricing] = {}
         self._pieces = 0
         self._day = (date.min, "", layout.piece("time", {}))
 
-    def pricing(self, said: str) -> Pricing:
+    def pricing(self, said: str) -> CellPricing:
         """The one that a list of `MeterPrice`'s fields in JSON says; the same again, while there is room."""
         if (found := self._pricings.get(said)) is None:
             if self._pieces + len(self._pricings) >= METERS_KEPT_MAX:
                 self._pricings.clear()
                 self._pieces = 0
-            found = self._pricings[said] = Pricing.of(_decode_price(said))
+            found = self._pricings[said] = CellPricing.of(_decode_price(said))
         return found
 
     def row(self, used: CellUsage, series: SeriesPiece) -> FocusRow:
