@@ -2,13 +2,14 @@
 
 Method: on a real Postgres two months with every cost class, price and correction are booked, corrected and folded by
 the services' own code (focus_month.py), and exported in 1.2 and 1.4, as CSV and Parquet. The official validator
-(focus-validator 2.2.1, in a Python 3.12 of its own) is asked of 1.2, focus-data-toolkit of 1.4, and of every file what
-neither looks at (focus_rules.py), whether it adds up to the book in each currency, and whether Parquet says what CSV
-says. Of every cost centre's statement the toolkit is asked of both datasets, and whether all of them, with what nobody
-bears, are the book (focus_statements.py). What is known to be no fault is in focus_known.toml, with the reason. Then as many cells as --rows says are put
-into a database, and exported by the process that the api starts, to nowhere: rows a second are those of the whole
-export, from its check against the book to its end, and rows_per_cpu_s those of a second of the process' own work,
-which a busy machine does not slow down; the peak is that process' memory. The last line is one JSON object.
+(focus-validator 2.2.1, in a Python 3.12 of its own) is asked of 1.2, focus-data-toolkit of 1.4, and of every file
+what neither looks at (focus_rules.py), whether it adds up to the book in each currency, and whether Parquet says what
+CSV says. Of every cost centre's statement the toolkit is asked of both datasets, and whether all of them, with what
+nobody bears, are the book (focus_statements.py). What is known to be no fault is in focus_known.toml, with the
+reason. Then as many cells as --rows says are put into a database, and exported by the process that the api starts, to
+nowhere: rows a second are those of the whole export, from its check against the book to its end, and rows_per_cpu_s
+those of a second of the process' own work, which a busy machine does not slow down; the peak is that process' memory.
+The last line is one JSON object.
 """
 
 from __future__ import annotations
