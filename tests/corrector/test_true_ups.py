@@ -39,6 +39,9 @@ async def test_an_allowance_is_booked_as_an_entry_of_no_event(world: TrueUpBook)
     # 1.5 million for 3.75: half a million beyond what is free stays, 1.25
     assert await world.true_ups() == [Decimal("-2.5")]
     assert await world.spent() == (2, Decimal("3.75"), Decimal("1.25"))
+    as_of = "SELECT sum(events), sum(list), sum(effective), sum(corrected), sum(input_tokens) FROM entry_sums"
+    found = tuple(await world.book.owner.fetchrow(as_of))
+    assert found == (2, Decimal("3.75"), Decimal("1.25"), Decimal("-2.5"), 1_500_000)
     in_cells = "SELECT sum(events) FILTER (WHERE unit = ''), sum(effective) FROM cells"
     assert tuple(await world.book.owner.fetchrow(in_cells)) == (2, Decimal("1.25"))
     assert await world.book.owner.fetchval("SELECT sum(calls) FROM quality_hours") == 2
