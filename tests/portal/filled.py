@@ -62,6 +62,7 @@ PAGES = {
     "inbox": "inbox",
     "quality": "quality",
     "unbooked": "unbooked",
+    "resubmit": "resubmit?source=bot&id=req-7",
     "corrections": "corrections",
     "channels": "channels",
     "rules": "rules",
@@ -72,7 +73,7 @@ PAGES = {
     "privacy": "privacy",
     "audit": "audit",
 }
-"""Its places in the portal; that of its budget has an id that only the answer of `fill` knows."""
+"""Its places in the portal; of its budget and its channel only the answer of `fill` knows the ids."""
 
 
 async def fill(book: Book, client: httpx.AsyncClient) -> dict[str, str]:
@@ -109,13 +110,17 @@ async def fill(book: Book, client: httpx.AsyncClient) -> dict[str, str]:
         "run_rate": spent * 2,
     }
     await forecast(book, budget, "latest_forecasts", amount=Decimal(400), cut_off=now, **fan)
-    await client.post(
+    channel = await client.post(
         "/v1/channels",
         json={"name": "on-call", "kind": "webhook", "settings": {"url": "https://hooks.example/x"}},
     )
     await _say(client, now)
     await client.post("/v1/dimensions", json={"name": "cost_centre", "reason": "finance books by it"})
-    return {**PAGES, "budget": f"budget?id={budget['id']}"}
+    return {
+        **PAGES,
+        "budget": f"budget?id={budget['id']}",
+        "channel": f"channel?id={channel.json()['id']}",
+    }
 
 
 async def _say(client: httpx.AsyncClient, now: datetime) -> None:

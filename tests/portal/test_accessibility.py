@@ -30,15 +30,25 @@ async def test_axe_finds_nothing_serious_on_any_page(browser: Browser, address: 
         pages = await fill(book, client)
     context = await browser.new_context(reduced_motion="reduce", bypass_csp=True)
     page = await context.new_page()
+    await page.goto(address)
+    await expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    found = await _troubles(page, "log-in")
     await log_in(page, address, admin)
-    found = []
     for name, place in pages.items():
         await page.goto(f"{address}/#/{place}")
         await _settled(page, place)
-        for scheme, size in itertools.product(SCHEMES, SIZES):
-            found += [f"{name}, {scheme}, {size}: {each}" for each in await _seen(page, name, scheme, size)]
+        found += await _troubles(page, name)
     await context.close()
     assert not found, "\n".join(found)
+
+
+async def _troubles(page: Page, name: str) -> list[str]:
+    """In each scheme, on each screen."""
+    return [
+        f"{name}, {scheme}, {size}: {each}"
+        for scheme, size in itertools.product(SCHEMES, SIZES)
+        for each in await _seen(page, name, scheme, size)
+    ]
 
 
 async def _seen(page: Page, name: str, scheme: Scheme, size: str) -> list[str]:

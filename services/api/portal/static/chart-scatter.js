@@ -14,6 +14,8 @@ export function scatter(label) {
 function optionsOf({ points, currency }, { soft, line, ink, accent, font }) {
   const colours = { front: accent, dominated: resolved("var(--c-other)"), now: ink };
   const text = { color: soft, fontFamily: font.replace(/^\S+ /, ""), fontSize: 12 };
+  const [low, high] = [Math.min, Math.max].map((most) => most(...points.map(({ cost }) => cost)));
+  const isRight = (cost) => cost > (low + high) / 2; // its name stands at its left: there is room
   const axis = {
     type: "value",
     scale: true,
@@ -24,7 +26,7 @@ function optionsOf({ points, currency }, { soft, line, ink, accent, font }) {
   return {
     animation: false,
     textStyle: text,
-    grid: { left: 8, right: 90, top: 28, bottom: 24, containLabel: true },
+    grid: { left: 8, right: 24, top: 28, bottom: 24, containLabel: true },
     xAxis: {
       ...axis,
       name: "a call costs",
@@ -41,8 +43,9 @@ function optionsOf({ points, currency }, { soft, line, ink, accent, font }) {
         name,
         value: [cost, seconds],
         itemStyle: { color: colours[kind] },
+        label: { position: isRight(cost) ? "left" : "right" },
       })),
-      label: { show: true, position: "right", formatter: "{b}", color: ink, fontSize: 12 },
+      label: { show: true, formatter: "{b}", color: ink, fontSize: 12 },
       labelLayout: { hideOverlap: true },
     },
   };

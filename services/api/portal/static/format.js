@@ -47,7 +47,10 @@ export function money(amount, currency) {
 export function unitMoney(amount, currency) {
   const size = abs(parseDecimal(amount));
   if (size === 0n || size >= ONE) return money(amount, currency);
-  return moneyFormat(currency, { maximumSignificantDigits: 3 }).format(amount);
+  const least = size >= ONE / 10n ? 2 : 1; // $0.60, as amounts are written
+  return moneyFormat(currency, { minimumSignificantDigits: least, maximumSignificantDigits: 3 }).format(
+    amount,
+  );
 }
 
 // Of a column, aligned at the decimal point: as many places for all as the largest needs.
