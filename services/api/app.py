@@ -189,7 +189,9 @@ def create_app(
     app.state.past_books = PastBooks()
     app.state.past_prices = PastPrices()
     app.state.live = LiveTotals(
-        lambda tenant: read_live(database, app.state.progress, app.state.closed, tenant, datetime.now(UTC))
+        lambda onlooker: read_live(
+            database, app.state.progress, app.state.closed, onlooker, datetime.now(UTC)
+        )
     )
     problems.install(app)
     app.router.routes.extend(probe_routes(not_ready))

@@ -20,6 +20,7 @@ MADE_FOR_TEAMS = frozenset(
     ("get", path)
     for path in (
         "/v1/spend", "/v1/spend/changes", "/v1/unit-economics", "/v1/events", "/v1/budgets", "/v1/budgets/{id}",
+        "/v1/spend/live",
     )
 )  # fmt: skip
 """Routes that answer a viewer of one team; every other one refuses them."""

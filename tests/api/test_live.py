@@ -22,6 +22,7 @@ from services.api.database.transactions import Database
 from spendmeter.platform.serve import Server
 from spendmeter.platform.settings import Settings
 from tests.api.book import Book
+from tests.api.teams import OURS, THEIRS, a_viewer_of_one_team
 from tests.ports import free_port
 
 REVOKED_WITHIN_S = 10.0
@@ -71,6 +72,12 @@ class Stream:
         assert name == "totals", (name, data)
         return str(data["spans"]["today"]["totals"][0]["effective"])
 
+    async def total_other_than(self, known: str) -> str:
+        """It may be said again before it changes."""
+        while (said := await self.total()) == known:
+            pass
+        return said
+
 
 @asynccontextmanager
 async def listening(served: LiveServer, **headers: str) -> AsyncIterator[Stream]:
@@ -109,6 +116,42 @@ async def test_totals_are_told_as_they_are_booked_to_the_own_tenant_alone(
                 "/v1/spend", params={"range": "today"}, headers={"Authorization": f"Bearer {key}"}
             )
         assert answer.json()["totals"][0]["effective"] == "1.75"
+
+
+async def test_a_viewer_of_one_team_is_told_of_that_team_alone_and_of_another_one_nothing(
+    served: LiveServer, api: FastAPI, database: Database, book: Book
+) -> None:
+    """Ours spends 1.25 and, after 40 of the other team, 0.5 more. What is in flight is a count of everybody's."""
+    api.state.keys = ApiKeys(database)
+    await book.partition(0, log_end=9, read_at=datetime.now(UTC), booked=2)
+    await book.spend("acme", now(), "1.25", team=OURS)
+    await book.spend("acme", now(), "99", team=THEIRS)
+    cookies = [await a_viewer_of_one_team(api, book, "acme", team) for team in (OURS, THEIRS)]
+    async with (
+        listening(served, Cookie=cookies[0]) as ours,
+        listening(served, Cookie=cookies[1]) as theirs,
+        listening(served, Authorization=f"Bearer {await book.key('acme', 'read')}") as everybody,
+    ):
+        assert ours.answer.status_code == 200
+        name, first = await ours.next()
+        assert (name, first["in_flight"], first["in_flight_age_s"]) == ("totals", None, None)
+        assert [span["totals"][0]["effective"] for span in first["spans"].values()] == ["1.25"] * 3
+        assert (await theirs.total(), await everybody.total()) == ("99", "100.25")
+        await book.spend("acme", now(), "40", team=THEIRS, shard=1)
+        assert (await theirs.total_other_than("99"), await everybody.total_other_than("100.25")) == (
+            "139",
+            "140.25",
+        )
+        await book.spend("acme", now(), "0.5", team=OURS, shard=1)
+        assert await ours.total_other_than("1.25") == "1.75"
+        await book.connection.execute(
+            "INSERT INTO people_acts (tenant, person_id, issuer, subject, name, role, team, reason, by) "
+            "SELECT tenant, person_id, issuer, subject, name, role, $2, 'r', 'b' FROM people_acts WHERE team = $1",
+            OURS, THEIRS,
+        )  # fmt: skip
+        while (said := await ours.next())[0] == "totals":
+            assert said[1]["spans"]["today"]["totals"][0]["effective"] == "1.75"
+        assert said == ("end", {"reason": "revoked"})
 
 
 async def test_a_revoked_key_ends_its_stream_within_ten_seconds(

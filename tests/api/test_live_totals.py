@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from services.api.database.transactions import EVERY_TEAM, Onlooker
 from services.api.http.problems import HttpRefusal
 from services.api.live import following
 from services.api.live.following import LISTENERS_MAX, READS_MAX, TENANT_LISTENERS_MAX, LiveTotals
@@ -20,6 +21,13 @@ from services.api.live.models import LiveRow, LiveSpan, LiveSpend
 from services.api.live.streaming import AUTHORISED_S, HEARTBEAT, pieces
 
 AT = datetime(2026, 11, 27, 9, tzinfo=UTC)
+
+
+def of(tenant: str, team: str = EVERY_TEAM) -> Onlooker:
+    return Onlooker(tenant, team)
+
+
+ACME, GLOBEX = of("acme"), of("globex")
 
 
 def spend(amount: str, **said: Any) -> LiveSpend:
@@ -40,11 +48,11 @@ class TheBook:
         self.reads: list[str] = []
         self.raises: Exception | None = None
 
-    async def read(self, tenant: str) -> LiveSpend:
-        self.reads.append(tenant)
+    async def read(self, onlooker: Onlooker) -> LiveSpend:
+        self.reads.append(onlooker.tenant)
         if self.raises:
             raise self.raises
-        return spend(f"{self.amount}.{len(tenant)}")
+        return spend(f"{self.amount}.{len(onlooker.tenant + onlooker.team)}")
 
 
 async def may() -> str | None:
@@ -78,7 +86,7 @@ def book() -> TheBook:
 @pytest.mark.usefixtures("often")
 async def test_fifty_who_listen_to_a_tenant_cost_one_reader(book: TheBook) -> None:
     live = LiveTotals(book.read)
-    listeners = [live.listen("acme") for _ in range(50)]
+    listeners = [live.listen(ACME) for _ in range(50)]
     streams = [pieces(live, each, may) for each in listeners]
     for stream in streams:
         assert await next_of(stream) == b"retry: 5000\n\n"
@@ -92,18 +100,18 @@ async def test_fifty_who_listen_to_a_tenant_cost_one_reader(book: TheBook) -> No
 
 
 @pytest.mark.usefixtures("often")
-async def test_each_is_told_of_the_own_tenant_alone(book: TheBook) -> None:
+async def test_each_is_told_of_the_own_tenant_or_team_alone(book: TheBook) -> None:
     live = LiveTotals(book.read)
-    streams = [pieces(live, live.listen(tenant), may) for tenant in ("acme", "globex")]
+    streams = [pieces(live, live.listen(each), may) for each in (ACME, GLOBEX, of("acme", "data"))]
     for stream in streams:
         await next_of(stream)
-    assert [said(await next_of(stream)) for stream in streams] == ["1.4", "1.6"]
+    assert [said(await next_of(stream)) for stream in streams] == ["1.4", "1.6", "1.8"]
 
 
 @pytest.mark.usefixtures("often")
 async def test_a_slow_one_is_told_the_newest_and_nothing_is_kept_for_it(book: TheBook) -> None:
     live = LiveTotals(book.read)
-    stream = pieces(live, live.listen("acme"), may)
+    stream = pieces(live, live.listen(ACME), may)
     await next_of(stream)
     assert said(await next_of(stream)) == "1.4"
     for amount in ("2", "3", "4"):  # it takes nothing meanwhile
@@ -118,7 +126,7 @@ async def test_a_slow_one_is_told_the_newest_and_nothing_is_kept_for_it(book: Th
 async def test_what_does_not_change_is_not_said_each_second_but_goes_on_being_said(book: TheBook) -> None:
     now_s = 100.0
     live = LiveTotals(book.read, lambda: now_s)
-    stream = pieces(live, live.listen("acme"), may)
+    stream = pieces(live, live.listen(ACME), may)
     await next_of(stream)
     await next_of(stream)
     waiting = asyncio.ensure_future(anext(stream))
@@ -137,7 +145,7 @@ async def test_a_stream_ends_with_the_right_to_it_and_beats_until_then(book: The
         return reasons.pop(0)
 
     live = LiveTotals(book.read, lambda: 0.0)
-    stream = pieces(live, live.listen("acme"), ask, lambda: now_s)
+    stream = pieces(live, live.listen(ACME), ask, lambda: now_s)
     await next_of(stream)
     await next_of(stream)
     now_s += AUTHORISED_S
@@ -159,7 +167,7 @@ async def test_while_nobody_can_say_whether_it_may_go_on_it_beats_and_tells_noth
         return reasons.pop(0)
 
     live = LiveTotals(book.read, lambda: 0.0)
-    stream = pieces(live, live.listen("acme"), ask, lambda: now_s)
+    stream = pieces(live, live.listen(ACME), ask, lambda: now_s)
     await next_of(stream)
     assert said(await next_of(stream)) == "1.4"
     book.amount = "2"
@@ -172,9 +180,9 @@ async def test_while_nobody_can_say_whether_it_may_go_on_it_beats_and_tells_noth
 @pytest.mark.usefixtures("often")
 async def test_a_browsers_session_has_one_stream_and_a_key_many(book: TheBook) -> None:
     live = LiveTotals(book.read)
-    older = pieces(live, live.listen("acme", "session-1"), may)
-    others = [pieces(live, live.listen("acme", name), may) for name in ("session-2", "", "")]
-    newer = pieces(live, live.listen("acme", "session-1"), may)
+    older = pieces(live, live.listen(ACME, "session-1"), may)
+    others = [pieces(live, live.listen(ACME, name), may) for name in ("session-2", "", "")]
+    newer = pieces(live, live.listen(ACME, "session-1"), may)
     for stream in (older, newer, *others):
         await next_of(stream)
     assert said(await next_of(older)) == "replaced"
@@ -183,33 +191,35 @@ async def test_a_browsers_session_has_one_stream_and_a_key_many(book: TheBook) -
 
 async def test_streams_of_a_tenant_are_bounded_and_those_that_end_make_room(book: TheBook) -> None:
     live = LiveTotals(book.read)
-    open_ = [live.listen("acme") for _ in range(TENANT_LISTENERS_MAX)]
+    open_ = [live.listen(ACME) for _ in range(TENANT_LISTENERS_MAX)]
     with pytest.raises(HttpRefusal) as refused:
-        live.listen("acme")
+        live.listen(ACME)
     assert (refused.value.status, refused.value.retry_after_s) == (429, 5)
-    live.listen("globex")
+    with pytest.raises(HttpRefusal):
+        live.listen(of("acme", "search"))  # a team has no share of its own
+    live.listen(GLOBEX)
     live.leave(open_[0])
     live.leave(open_[0])
-    live.listen("acme")
+    live.listen(ACME)
 
 
 async def test_five_hundred_tenants_take_turns_with_four_connections_and_one_more_hears_why_not() -> None:
     at_once, most, read = 0, 0, set[str]()
 
-    async def slowly(tenant: str) -> LiveSpend:
+    async def slowly(onlooker: Onlooker) -> LiveSpend:
         nonlocal at_once, most
         at_once += 1
         most = max(most, at_once)
         await asyncio.sleep(0)
         at_once -= 1
-        read.add(tenant)
+        read.add(onlooker.tenant)
         return spend("1")
 
     live = LiveTotals(slowly)
     tenants = [f"tenant-{number}" for number in range(LISTENERS_MAX)]
-    open_ = [live.listen(tenant) for tenant in tenants]
+    open_ = [live.listen(of(tenant)) for tenant in tenants]
     with pytest.raises(HttpRefusal) as refused:
-        live.listen("one-more")
+        live.listen(of("one-more"))
     assert (refused.value.status, refused.value.detail, refused.value.retry_after_s) == (
         503,
         "500 streams of all tenants are open already",
@@ -218,7 +228,7 @@ async def test_five_hundred_tenants_take_turns_with_four_connections_and_one_mor
     await asyncio.gather(*(asyncio.wait_for(each.woken.wait(), 60) for each in open_))
     assert (read, most) == (set(tenants), READS_MAX)
     live.leave(open_[0])
-    open_.append(live.listen("one-more"))
+    open_.append(live.listen(of("one-more")))
     for each in open_:
         live.leave(each)
 
@@ -226,7 +236,7 @@ async def test_five_hundred_tenants_take_turns_with_four_connections_and_one_mor
 @pytest.mark.usefixtures("often")
 async def test_a_database_that_is_away_ends_no_stream_and_is_one_line_of_the_log(book: TheBook) -> None:
     live = LiveTotals(book.read)
-    stream = pieces(live, live.listen("acme"), may)
+    stream = pieces(live, live.listen(ACME), may)
     await next_of(stream)
     assert said(await next_of(stream)) == "1.4"
     book.raises = asyncpg.PostgresConnectionError("gone")
@@ -243,7 +253,7 @@ async def test_a_database_that_is_away_ends_no_stream_and_is_one_line_of_the_log
 async def test_a_bug_is_raised_and_not_slept_over(book: TheBook) -> None:
     book.raises = ZeroDivisionError("a bug")
     live = LiveTotals(book.read)
-    stream = pieces(live, live.listen("acme"), may)
+    stream = pieces(live, live.listen(ACME), may)
     await next_of(stream)
     with pytest.raises(ZeroDivisionError):
         await next_of(stream)

@@ -17,7 +17,6 @@ from tests.api.book import Book
 from tests.api.used_models import UsedModels
 from tests.databases import SECRET
 
-TODAY = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 MOVE = {
     "title": "support on n",
     "reason": "answers are as good",
@@ -30,7 +29,7 @@ MOVE = {
 
 
 def days_ago(days: int) -> datetime:
-    return TODAY - timedelta(days=days)
+    return datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=days)
 
 
 def effective(days: int) -> dict[str, str]:
@@ -117,7 +116,7 @@ async def test_while_the_book_is_added_up_anew_nothing_is_said_to_be_saved_and_n
     used: UsedModels, acme: httpx.AsyncClient
 ) -> None:
     made = await decide(acme)
-    await used.book.partition(0, log_end=10**6, read_at=TODAY, booked=10**6)
+    await used.book.partition(0, log_end=10**6, read_at=days_ago(0), booked=10**6)
     [found] = (await listed(acme))["decisions"]
     assert (found["realised"]["says"], found["realised"]["saving_low"]) == (AGAIN, None)
     assert found["forecast"] == made["forecast"]

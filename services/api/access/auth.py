@@ -176,10 +176,10 @@ async def _asking(credential: Presented, chosen: Chosen = None) -> Caller:
 
 
 async def asks_still(request: Request) -> Caller:
-    """Who asks, found out anew, of an answer that lasts. Raises as at its beginning."""
+    """Who asks, found out anew, of an answer that lasts; or of one team. Raises as at its beginning."""
     credential = await _credential(request, await _bearer(request), None)
     caller = _for_tenant(caller_of(credential), request.headers.get("X-Spendmeter-Tenant"))
-    return await _with_tenant(await _caller(caller))
+    return _of_a_tenant(caller)
 
 
 def caller_of(credential: Credential) -> Caller:

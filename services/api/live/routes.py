@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import StreamingResponse
 
-from services.api.access.auth import Caller, Reader, asks_still
+from services.api.access.auth import Caller, TeamReader, asks_still
 from services.api.access.cookies import COOKIE, cookie_of
 from services.api.http.openapi import EXAMPLES, answers
 from services.api.http.problems import HttpRefusal
@@ -29,10 +29,11 @@ router = APIRouter(tags=["spend"])
     response_class=StreamingResponse,
     responses={**answers(""), 200: _SAID},
 )
-async def get_live_spend(request: Request, caller: Reader) -> StreamingResponse:
-    """All that the tenant spent in the last hour, today and this month, told when it changes, once a second
-    at most, and every five seconds anyway: each event says all of it, so a lost one does no harm, and
-    `Last-Event-ID` is not looked at. Who takes longer than a second to read is told the newest.
+async def get_live_spend(request: Request, caller: TeamReader) -> StreamingResponse:
+    """All that the tenant (for a viewer of one team: that team) spent in the last hour, today and this month,
+    told when it changes, once a second at most, and every five seconds anyway: each event says all of it, so
+    a lost one does no harm, and `Last-Event-ID` is not looked at. Who takes longer than a second to read is
+    told the newest.
 
     It is asked every few seconds whether the key, session or role still is: the event `end` says why there
     will be no more (`revoked`; `replaced`: a session of the portal has one stream, the latest). While nobody
@@ -40,7 +41,7 @@ async def get_live_spend(request: Request, caller: Reader) -> StreamingResponse:
     the connection breaks without one, do, and where that is refused (429, 503) after a while once more."""
     refuse_unknown(request, ())
     live: LiveTotals = request.app.state.live
-    return LiveResponse(live, live.listen(caller.tenant, _session(request)), _may_go_on(request, caller))
+    return LiveResponse(live, live.listen(caller.onlooker, _session(request)), _may_go_on(request, caller))
 
 
 def _session(request: Request) -> str:
@@ -57,6 +58,6 @@ def _may_go_on(request: Request, caller: Caller) -> MayGoOn:
             return "revoked" if refusal.status in (401, 403) else None
         except CONNECTION_ERRORS:
             return None
-        return "" if now.tenant == caller.tenant else "revoked"
+        return "" if now.onlooker == caller.onlooker else "revoked"
 
     return may_go_on
