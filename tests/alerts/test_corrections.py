@@ -25,6 +25,7 @@ from services.alerts.scopes import TENANT
 from spendmeter.book.sizes import BucketSpan
 from tests.alerts.conftest import Book, transitions
 from tests.alerts.test_budgets import BERLIN, BUDGET, NOW
+from tests.alerts.test_burn_watch import a_period
 from tests.alerts.test_incidents import FIGURES, INCIDENT
 from tests.alerts.test_store import at_once
 
@@ -266,7 +267,7 @@ async def test_falls_wait_for_a_job_that_changes_the_book_and_for_no_other(
 async def test_a_fall_that_the_book_does_not_confirm_is_none(book: Book, watch: Any) -> None:
     """A correction was seen, and a late event of half an hour ago was not yet."""
     now = datetime.now(UTC)
-    await book.budget("10", period="month")
+    await book.budget("10", period=a_period())
     await book.spend("12")
     made = await watch()
     await made.look("budgets")

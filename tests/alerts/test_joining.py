@@ -38,6 +38,7 @@ from services.alerts.notify.queue import TOPIC
 from services.alerts.watch import TenantWatch
 from spendmeter.contracts.incidents import TopContributor, decode_incident
 from tests.alerts.conftest import Book
+from tests.alerts.test_burn_watch import a_period
 
 NOW = datetime(2026, 11, 23, 10, 4, 20, tzinfo=UTC)
 BURST = {"key_id": "k1"}
@@ -46,14 +47,16 @@ BURST = {"key_id": "k1"}
 def incident(
     kind: Any, scope: dict[str, str], now: datetime = NOW, *, began: int = 3, **changed: Any
 ) -> Incident:
-    """Of 40.00 USD where 5.00 was expected; `began`: minutes ago, of what is no budget's."""
+    """Of 40.00 USD where 5.00 was expected; `began`: minutes ago, of what is no budget's. What was
+    minutes ago is of a budget's period at midnight, too."""
     figures = IncidentFigures(
         amount=Decimal(40), expected=Decimal(5), rate_per_hour=Decimal(800), expected_per_hour=Decimal(100),
         of_which_provisional=Decimal(0), top_contributor=TopContributor(),
     )  # fmt: skip
     columns: dict[str, Any] = {"episode": 1, "began_at": now - timedelta(minutes=began)}
     if kind in ("budget", "forecast", "burn"):
-        start = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        start = min(midnight, now - timedelta(hours=1))
         columns = {"period_start": start, "period_end": start + timedelta(days=1), "began_at": start}
         columns["threshold_percent"] = changed.pop("percent", Decimal(80))
     one = opened(
@@ -619,10 +622,10 @@ async def look(watch: TenantWatch, subject: str, now: datetime) -> None:
 async def test_a_key_that_bursts_through_a_budget_is_one_message_whoever_looks_first(
     book: Book, watch: Any, order: tuple[str, str]
 ) -> None:
-    """Usual are 1.00 a minute for twelve minutes; then 40.00 at once, of a budget of 50.00 for the month."""
+    """Usual are 1.00 a minute for twelve minutes; then 40.00 at once, of a budget of 50.00."""
     now = datetime.now(UTC).replace(second=30, microsecond=0)
     await channels(book, everything=ALL, budgets=BUDGETS)
-    await book.budget("50", percent=(100,))
+    await book.budget("50", period=a_period(), percent=(100,))
     for minute in range(1, 13):
         await book.spend("0.5", now - timedelta(minutes=minute), key_id="k1")
         await book.spend("0.5", now - timedelta(minutes=minute), key_id="k2")

@@ -92,7 +92,13 @@ class RerateBook:
         version = newest if version is None else version
         return PriceBook([entry for entry in entries if entry.version <= version], version)
 
-    async def book(self, *events: UsageEvent, version: int | None = None, partition: int = 0) -> None:
+    async def book(
+        self,
+        *events: UsageEvent,
+        version: int | None = None,
+        partition: int = 0,
+        now: datetime = RECORDED,
+    ) -> None:
         """Rate events by a version (None = the newest), and book them."""
         book_of_rater, before = await self.price_book(version), await self._position(partition)
         records = []
@@ -100,7 +106,7 @@ class RerateBook:
             offset = before.next_origin + number
             origin = Origin(topic=TOPIC, partition=partition, offset=offset)
             answer = self.rater.answer(
-                None, encode_event(event), origin=origin, prev=offset - 1, book=book_of_rater, now=RECORDED
+                None, encode_event(event), origin=origin, prev=offset - 1, book=book_of_rater, now=now
             )
             assert answer.outcome != "rejected", answer
             records.append((before.position + number, answer.value))

@@ -33,8 +33,6 @@ from spendmeter.platform.settings import Settings
 from tests.flow.system import System, eventually
 from tests.flow.test_terms import Newcomer
 
-TODAY = datetime.now(UTC).date()
-
 
 @pytest.fixture
 def newcomer(second: System) -> Iterator[Newcomer]:
@@ -52,7 +50,7 @@ async def proprietor(second: System) -> AsyncIterator[asyncpg.Connection]:
 
 
 def day(days_ago: int) -> str:
-    return (TODAY - timedelta(days=days_ago)).isoformat()
+    return (datetime.now(UTC).date() - timedelta(days=days_ago)).isoformat()
 
 
 def spent(newcomer: Newcomer, by: str) -> dict[str, Decimal]:

@@ -20,8 +20,6 @@ from tests.databases import SECRET
 from tests.ingest.harness import BATCH, Ingest, event
 from tests.ingest.test_door import on_topic, problem
 
-MONTH = datetime.now(UTC).date().replace(day=1)
-
 
 @pytest.fixture
 async def owner(door: Ingest) -> Any:
@@ -64,7 +62,7 @@ async def test_who_is_forgotten_is_called_something_else_from_then_on_and_nobody
     answered(door, [by("erika", "e-1")])
     [before] = await called(door, "e-1")
     secret = await owner.fetchval(
-        "SELECT secret FROM pseudonym_keys WHERE tenant = 'acme' AND month = $1", MONTH
+        "SELECT secret FROM pseudonym_keys WHERE tenant = 'acme' AND month = $1", this_month()
     )
     assert await owner.fetchval(
         "SELECT pseudonym FROM pseudonyms WHERE keyed_user = $1", keyed(secret, "erika")
@@ -88,8 +86,12 @@ def names(door: Ingest) -> Iterator[Pseudonyms]:
     yield Pseudonyms(role_url(door.database, "ingest", SECRET))
 
 
-def whom(name: str, month: date = MONTH) -> tuple[str, date, bytes]:
-    return ("globex", month, keyed(b"k", name))
+def this_month() -> date:
+    return datetime.now(UTC).date().replace(day=1)
+
+
+def whom(name: str, month: date | None = None) -> tuple[str, date, bytes]:
+    return ("globex", month or this_month(), keyed(b"k", name))
 
 
 async def test_two_processes_call_somebody_the_same(door: Ingest) -> None:

@@ -15,8 +15,11 @@ from tests.api.exported import ExportedBook, exported_book
 from tests.api.test_focus_export import PRICES, tokens
 from tests.portal.page import log_in
 
-LAST = datetime.now(UTC).replace(day=1, hour=12) - timedelta(days=1)
-"""A day of the last month that is over."""
+
+@pytest.fixture
+def last() -> datetime:
+    """A day of the last month that is over."""
+    return datetime.now(UTC).replace(day=1, hour=12) - timedelta(days=1)
 
 
 @pytest.fixture
@@ -27,16 +30,16 @@ async def exported(book: Book, database_url: str) -> AsyncIterator[ExportedBook]
 
 
 async def test_a_month_is_downloaded_and_says_what_it_comes_to_or_why_it_is_not_to_be_had(
-    context: BrowserContext, address: str, app: FastAPI, book: Book, exported: ExportedBook
+    context: BrowserContext, address: str, app: FastAPI, book: Book, exported: ExportedBook, last: datetime
 ) -> None:
     """3 + 4 + 1 = 8 USD."""
-    await exported.world.book(tokens("e1", at=LAST))
+    await exported.world.book(tokens("e1", at=last), now=datetime.now(UTC))
     await exported.fold()
     page = await context.new_page()
     await log_in(page, address, await book.key("acme", "read"))
     await page.goto(f"{address}/#/export")
     form = page.get_by_role("form", name="Export in FOCUS")
-    await form.get_by_label("Month").select_option(f"{LAST:%Y-%m}")
+    await form.get_by_label("Month").select_option(f"{last:%Y-%m}")
     question = ExportQuestion(
         database_url="",
         tenant="acme",
@@ -52,7 +55,7 @@ async def test_a_month_is_downloaded_and_says_what_it_comes_to_or_why_it_is_not_
     async with page.expect_download() as started:
         await form.get_by_role("button", name="Download").click()
     file = await started.value
-    assert file.suggested_filename.startswith(f"focus-1.4-acme-{LAST:%Y-%m}-01-")
+    assert file.suggested_filename.startswith(f"focus-1.4-acme-{last:%Y-%m}-01-")
     lines = (await file.path()).read_text("utf-8").splitlines()
     assert "BilledCost" in lines[0]
     assert len(lines) == 4
