@@ -66,8 +66,6 @@ class Moments:
             if not await connection.fetchval(SQL["alone"]):
                 return True
             accounts = await connection.fetch(SQL["reach"], now)
-            if not accounts:
-                return True  # nothing was ever booked
             ends = [min(each["book_offset"], each["since"] + self._at_once) for each in accounts]
             is_whole = ends == [each["book_offset"] for each in accounts]
             await _sort(connection, accounts, ends, every=not is_whole)

@@ -14,7 +14,7 @@ WITH book AS (
     FROM (
         SELECT partition, next_origin, 'infinity' AS ended_at FROM positions
         UNION ALL SELECT partition, next_origin, ended_at FROM closed_accounts
-        UNION ALL SELECT -1, next_entry, 'infinity' FROM corrector
+        UNION ALL SELECT -1, coalesce((SELECT next_entry FROM corrector), 0), 'infinity'
     ) AS accounts
     WINDOW in_order AS (PARTITION BY partition ORDER BY ended_at)
 )
