@@ -28,6 +28,7 @@ STEPPED = frozenset({"graduated", "volume"})
 MONEY = "spend_commitment"
 _MINUTE = timedelta(minutes=1)
 _GONE = "the term does not count any more"
+_DIGITS = "what it comes to has more digits than money holds"
 
 TermPeriod = tuple[str, DayPeriod]
 """(id of a term, one of its periods)."""
@@ -170,20 +171,21 @@ class Reckoning:
             booked = [_in_currency(booked, money, use) for booked, use in uses]
             booked += self._other_true_ups(term, period, money, found)
             before = [money.of(each.amount, each.currency) for each in earlier]
-        except LookupError as error:
-            return TermStanding(**said, refused=str(error.args[0]))
-        done = true_up(
-            term, booked, (midnight(period[0]), midnight(period[1])), tenant=self.tenant,
-            currency=said["currency"], fx=fx, earlier=before, spellings=self.book.spellings,
-            ended=said["ended"],
-        )  # fmt: skip
+            done = true_up(
+                term, booked, (midnight(period[0]), midnight(period[1])), tenant=self.tenant,
+                currency=said["currency"], fx=fx, earlier=before, spellings=self.book.spellings,
+                ended=said["ended"],
+            )  # fmt: skip
+            trued_up = total((*before, done.amount))
+        except (LookupError, ArithmeticError) as error:
+            return TermStanding(**said, refused=_why(error))
         paid = term.effect in ("commitment", MONEY)
         return TermStanding(
             **said,
             quantity=done.quantity,
             booked=done.booked,
             due=done.due,
-            trued_up=total((*before, done.amount)),
+            trued_up=trued_up,
             used=done.used if paid else None,
             unused=done.unused if paid else None,
             amount=done.amount,
@@ -266,8 +268,8 @@ class Reckoning:
         try:
             money = _Money(self.book, said["currency"], midnight(period[0]))
             before = total(money.of(each.amount, each.currency) for each in earlier)
-        except LookupError as error:
-            return TermStanding(**said, refused=str(error.args[0]))
+        except (LookupError, ArithmeticError) as error:
+            return TermStanding(**said, refused=_why(error))
         if not before:
             return TermStanding(**said, revision=len(earlier), explanation=(_GONE,))
         amount = EXACT.minus(before)
@@ -308,6 +310,11 @@ class _Money:
         if shown not in self.steps:
             self.steps.append(shown)
         return converted
+
+
+def _why(error: Exception) -> str:
+    """Nothing that lies in one tenant's book may keep the corrector from everybody's."""
+    return _DIGITS if isinstance(error, ArithmeticError) else str(error.args[0])
 
 
 def _in_currency(booked: BookedUsage, money: _Money, use: UsedOnDay) -> BookedUsage:

@@ -1,0 +1,43 @@
+"""What terms of whole periods make of a tenant's uses: the cases that are no figures of every day. Pure."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from services.corrector.true_ups.due import Reckoning, TermStanding, UsedOnDay
+from spendmeter.contracts.catalog import CatalogEntry, PeriodTerm
+from spendmeter.pricing.period_terms import TenantPeriodTerms
+from spendmeter.pricing.price_book import PriceBook
+from tests.corrector.true_up_world import NOVEMBER, term
+
+MILLION = 1_000_000
+DECEMBER = date(2026, 12, 1)
+
+
+def used(tokens: int | str = MILLION, amount: str = "2.5", **said: Any) -> UsedOnDay:
+    """Input tokens of gpt-4o on the 20th."""
+    values: dict[str, Any] = {
+        "day": date(2026, 11, 20), "provider": "openai", "sku": "gpt-4o", "cost_class": "model",
+        "tier": "standard", "region": "", "batch": False, "unit": "input_tokens", "currency": "USD",
+        "status": "priced", "quantity": Decimal(tokens), "amount": Decimal(amount),
+    } | said  # fmt: skip
+    return UsedOnDay(**values)
+
+
+def november(by: PeriodTerm, *uses: UsedOnDay, entries: tuple[CatalogEntry, ...] = ()) -> TermStanding:
+    """How the term's first month stands, once it is over."""
+    book = PriceBook([by, *entries], 1)
+    terms = TenantPeriodTerms(book.period_terms, book.agreement("acme"))
+    reckoning = Reckoning(tenant="acme", book=book, terms=terms, horizon=DECEMBER, uses=uses, earlier=())
+    (found,) = reckoning.standings([(by.id, (NOVEMBER, DECEMBER))])
+    return found
+
+
+def test_what_has_more_digits_than_money_holds_is_refused_and_nobody_else_waits() -> None:
+    # 31 digits, 12 of them places, times as many: no exact product has room for them
+    most = f"{'9' * 18}.{'9' * 12}"
+    found = november(term("allowance", quantity="0.000000000001"), used(most, most), used(most, most))
+    assert found.refused == "what it comes to has more digits than money holds"
+    assert (found.amount, found.due) == (0, 0)
