@@ -36,6 +36,8 @@ def _covers(term: Mapping[str, Any], use: Mapping[str, Any]) -> bool:
     provider = term["provider"].lower()
     if provider not in (use["provider"], use["priced_provider"]):
         return False
+    if use["status"] == "reported" and term["effect"] != MONEY:
+        return False  # its cost is the event's, and no unit's
     units, classes = term.get("units", ()), term.get("cost_classes", ())
     if (units and use["unit"] not in units) or (classes and use["cost_class"] not in classes):
         return False

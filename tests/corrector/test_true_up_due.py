@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.corrector.true_ups.due import Reckoning, TermStanding, UsedOnDay
-from spendmeter.contracts.catalog import CatalogEntry, PeriodTerm
+from spendmeter.contracts.catalog import CatalogEntry, PeriodTerm, Step
 from spendmeter.pricing.period_terms import TenantPeriodTerms
 from spendmeter.pricing.price_book import PriceBook
 from tests.corrector.true_up_world import NOVEMBER, term
@@ -41,3 +41,24 @@ def test_what_has_more_digits_than_money_holds_is_refused_and_nobody_else_waits(
     found = november(term("allowance", quantity="0.000000000001"), used(most, most), used(most, most))
     assert found.refused == "what it comes to has more digits than money holds"
     assert (found.amount, found.due) == (0, 0)
+
+
+def test_what_a_sender_reports_the_cost_of_is_not_priced_by_steps_as_well() -> None:
+    by_steps = term("graduated", steps=(Step(price="2"),), per=MILLION)
+    reported = {"status": "reported", "amount": "0"}
+    # a million at 2.5 costs 2 by the step; the other million its sender says cost 1.5, under a line of its own
+    whole = used(1, "1.5", unit="reported_cost", status="reported")
+    found = november(by_steps, used(), used(**reported), whole)
+    assert (found.quantity, found.booked, found.due, found.amount) == (
+        MILLION,
+        Decimal("2.5"),
+        2,
+        Decimal("-0.5"),
+    )
+
+
+def test_what_a_sender_reports_the_cost_of_counts_toward_money_that_is_committed() -> None:
+    money = term("spend_commitment", quantity="4", amount="3", units=())
+    whole = used(1, "1.5", unit="reported_cost", status="reported")
+    found = november(money, used(), used(status="reported", amount="0"), whole)
+    assert (found.booked, found.used, found.unused, found.due) == (4, 3, 0, 3)

@@ -130,9 +130,12 @@ class Reckoning:
         return term is not None and term.effect == MONEY
 
     def _take(self, use: UsedOnDay) -> None:
-        """Give a use to the nearest term that covers it, of quantities and of money."""
+        """Give a use to the nearest term that covers it, of quantities and of money. What its sender says that
+        it cost is no unit's: it counts as money alone."""
         booked = self._named(use)
         for money in (False, True):
+            if use.status == "reported" and not money:
+                continue
             for term in self.terms.of(use.day):
                 if (term.effect == MONEY) is money and covers(term, booked, self.book.spellings):
                     self._of[term.id, period_of(term, use.day)].append((booked, use))

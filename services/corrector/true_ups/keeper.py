@@ -64,7 +64,7 @@ class TrueUpKeeper:
             book = await self.books.at(connection, tenant, newest)
         except (NotPublished, CatalogError) as error:
             log().error("true-ups wait for a catalog that can be read", tenant=tenant, reason=str(error))
-            await connection.execute(SQL["put_mark"], tenant, horizon, newest)
+            await _pass_over(connection, tenant, horizon, newest)
             return Kept(standing=standing, more=True)
         async with connection.transaction():
             return await self._keep(connection, standing, tenant, book, horizon)
@@ -89,6 +89,13 @@ class TrueUpKeeper:
         await connection.execute(SQL["put_mark"], tenant, horizon, book.version)
         changed = [day_of(tenant, each.at) for each in booked]
         return Kept(standing=after, booked=len(booked), changed=changed, more=True)
+
+
+async def _pass_over(connection: Any, tenant: str, horizon: date, version: int) -> None:
+    """Until the next version, by which all of its days are worked out: others come after it."""
+    async with connection.transaction():
+        await connection.execute(SQL["take_due"], tenant, horizon)
+        await connection.execute(SQL["put_mark"], tenant, horizon, version)
 
 
 async def _is_folded(connection: Any, now: datetime) -> bool:
