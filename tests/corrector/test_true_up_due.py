@@ -6,11 +6,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from services.corrector.true_ups.due import Reckoning, TermStanding, UsedOnDay
 from spendmeter.contracts.catalog import CatalogEntry, PeriodTerm, Step
 from spendmeter.pricing.period_terms import TenantPeriodTerms
 from spendmeter.pricing.price_book import PriceBook
 from tests.corrector.true_up_world import NOVEMBER, term
+from tests.pricing.entries import terms
 
 MILLION = 1_000_000
 DECEMBER = date(2026, 12, 1)
@@ -29,8 +32,8 @@ def used(tokens: int | str = MILLION, amount: str = "2.5", **said: Any) -> UsedO
 def november(by: PeriodTerm, *uses: UsedOnDay, entries: tuple[CatalogEntry, ...] = ()) -> TermStanding:
     """How the term's first month stands, once it is over."""
     book = PriceBook([by, *entries], 1)
-    terms = TenantPeriodTerms(book.period_terms, book.agreement("acme"))
-    reckoning = Reckoning(tenant="acme", book=book, terms=terms, horizon=DECEMBER, uses=uses, earlier=())
+    agreed = TenantPeriodTerms(book.period_terms, book.agreement("acme"))
+    reckoning = Reckoning(tenant="acme", book=book, terms=agreed, horizon=DECEMBER, uses=uses, earlier=())
     (found,) = reckoning.standings([(by.id, (NOVEMBER, DECEMBER))])
     return found
 
@@ -62,3 +65,19 @@ def test_what_a_sender_reports_the_cost_of_counts_toward_money_that_is_committed
     whole = used(1, "1.5", unit="reported_cost", status="reported")
     found = november(money, used(), used(status="reported", amount="0"), whole)
     assert (found.booked, found.used, found.unused, found.due) == (4, 3, 0, 3)
+
+
+@pytest.mark.parametrize(
+    "zone, at",
+    [
+        ("Pacific/Auckland", "2026-11-30T10:59"),  # 13 hours ahead: noon of UTC is tomorrow there
+        ("Pacific/Kiritimati", "2026-11-30T09:59"),
+        ("Asia/Tokyo", "2026-11-30T14:59"),
+        ("UTC", "2026-11-30T23:59"),
+        ("America/Los_Angeles", "2026-11-30T23:59"),
+    ],
+)
+def test_a_months_true_up_is_in_that_month_whatever_the_tenants_zone(zone: str, at: str) -> None:
+    allowance = term("allowance", quantity="400000")
+    found = november(allowance, used(), entries=(terms("acme", time_zone=zone),))
+    assert f"{found.at:%Y-%m-%dT%H:%M}" == at

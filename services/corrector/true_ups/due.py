@@ -223,8 +223,9 @@ class Reckoning:
 
     def _at(self, covered_to: date) -> datetime:
         """The last minute that is counted, and that lies in the tenant's month of that day."""
-        last = covered_to - timedelta(days=1)
-        _, month_end = self.book.agreement(self.tenant).timeline.bounds("month", noon(last))
+        timeline = self.book.agreement(self.tenant).timeline
+        its_noon = timeline.midnight(covered_to - timedelta(days=1)) + timedelta(hours=12)
+        _, month_end = timeline.bounds("month", its_noon)
         return min(midnight(covered_to), month_end) - _MINUTE
 
     def _other_true_ups(
