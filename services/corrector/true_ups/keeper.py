@@ -64,8 +64,8 @@ class TrueUpKeeper:
             book = await self.books.at(connection, tenant, newest)
         except (NotPublished, CatalogError) as error:
             log().error("true-ups wait for a catalog that can be read", tenant=tenant, reason=str(error))
-            await _pass_over(connection, tenant, horizon, newest)
-            return Kept(standing=standing, more=True)
+            after = await _pass_over(connection, standing, tenant, horizon, newest)
+            return Kept(standing=after, more=True)
         async with connection.transaction():
             return await self._keep(connection, standing, tenant, book, horizon)
 
@@ -91,11 +91,15 @@ class TrueUpKeeper:
         return Kept(standing=after, booked=len(booked), changed=changed, more=True)
 
 
-async def _pass_over(connection: Any, tenant: str, horizon: date, version: int) -> None:
+async def _pass_over(
+    connection: Any, standing: Standing, tenant: str, horizon: date, version: int
+) -> Standing:
     """Until the next version, by which all of its days are worked out: others come after it."""
     async with connection.transaction():
+        after = await move(connection, standing)
         await connection.execute(SQL["take_due"], tenant, horizon)
         await connection.execute(SQL["put_mark"], tenant, horizon, version)
+    return after
 
 
 async def _is_folded(connection: Any, now: datetime) -> bool:

@@ -1,0 +1,52 @@
+"""True-ups where something goes wrong: a tenant without a readable book, and much that takes long."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.corrector.price_books import VersionBooks
+from spendmeter.pricing.conditions import CatalogError
+from spendmeter.pricing.price_book import PriceBook
+from tests.corrector.true_up_world import TrueUpBook, at, opened, term
+from tests.corrector.written_book import Book
+from tests.pricing.entries import terms
+
+MILLION = 1_000_000
+FOR_ALL = term("allowance", quantity=str(MILLION), tenant="", layer="public")
+
+
+@pytest.fixture
+async def world(book: Book, database: str) -> AsyncIterator[TrueUpBook]:
+    async with opened(book, database) as made:
+        yield made
+        assert await made.faults() == []
+
+
+class _WithoutAcme(VersionBooks):
+    """What acme has agreed makes no book."""
+
+    async def at(self, connection: Any, tenant: str, version: int) -> PriceBook:
+        if tenant == "acme":
+            raise CatalogError("nothing can be read of this")
+        return await super().at(connection, tenant, version)
+
+
+async def test_who_has_no_readable_book_keeps_nobody_else_waiting(world: TrueUpBook) -> None:
+    await world.book.publish(FOR_ALL)
+    await world.use(4 * MILLION, at(20))
+    await world.use(4 * MILLION, at(20), tenant="globex")
+    world.keeper.books = _WithoutAcme()
+    async with asyncio.timeout(20):
+        assert await world.reckon() == 1
+    assert (await world.spent())[2] == 10
+    assert (await world.spent("globex"))[2] == Decimal("7.5")
+    world.keeper.books = VersionBooks()
+    await world.book.publish(terms("globex"))  # the next version, which can be read
+    assert await world.reckon() == 1
+    assert (await world.spent())[2] == Decimal("7.5")
