@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from services.corrector.price_books import VersionBooks
+from services.corrector.true_ups import keeper
+from services.corrector.true_ups.due import Reckoning
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
 from tests.corrector.true_up_world import TrueUpBook, at, opened, term
@@ -50,3 +52,26 @@ async def test_who_has_no_readable_book_keeps_nobody_else_waiting(world: TrueUpB
     await world.book.publish(terms("globex"))  # the next version, which can be read
     assert await world.reckon() == 1
     assert (await world.spent())[2] == Decimal("7.5")
+
+
+async def test_to_add_up_years_may_take_longer_than_a_frozen_process_is_waited_for(
+    world: TrueUpBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reckoned, written = Reckoning.standings, keeper.write
+    while_writing: list[str] = []
+
+    def slowly(*asked: Any) -> Any:
+        time.sleep(0.6)
+        return reckoned(*asked)
+
+    async def noting(connection: Any, *asked: Any) -> None:
+        while_writing.append(await connection.fetchval("SHOW idle_in_transaction_session_timeout"))
+        await written(connection, *asked)
+
+    monkeypatch.setattr(Reckoning, "standings", slowly)
+    monkeypatch.setattr(keeper, "write", noting)
+    await world.book.corrector.execute("SET idle_in_transaction_session_timeout = '200ms'")
+    await world.book.publish(FOR_ALL)
+    await world.use(4 * MILLION, at(20))
+    assert await world.reckon() == 1
+    assert set(while_writing) == {"200ms"}  # whoever is frozen then has a row that others wait for

@@ -29,6 +29,9 @@ GRACE = timedelta(minutes=10)
 """After midnight of UTC a day is counted: what comes later makes a revision."""
 FOLDED_WITHIN = timedelta(minutes=1)
 """While an older entry waits to be folded the cells are no days' sums, and nothing is worked out."""
+RECKONING_MAX = "10min"
+"""So long a transaction may be silent while a tenant's years are added up: it holds nothing that others wait
+for until it moves the corrector's row."""
 DAYS_BACK = 400
 """So far back lie days that a new version of the catalog is applied to: no older event is accepted."""
 
@@ -75,11 +78,14 @@ class TrueUpKeeper:
         terms = TenantPeriodTerms(book.period_terms, book.agreement(tenant))
         days = await _days_due(connection, tenant, book.version, horizon)
         standings, left = [], []
+        silent_max = await connection.fetchval(SQL["silent_max"])
+        await connection.execute(SQL["be_silent"], RECKONING_MAX)
         if days:
             wanted = await _wanted(connection, tenant, terms, days)
             standings = await _standings(connection, tenant, book, terms, horizon, wanted)
             left = sorted(wanted - {(each.term, each.period) for each in standings})
         booked = [each for each in standings if each.amount]
+        await connection.execute(SQL["be_silent"], silent_max)
         after = await move(connection, standing, entries=len(booked))
         await write(connection, tenant, book, standing.next_entry, booked)
         for each in standings:

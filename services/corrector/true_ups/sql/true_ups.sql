@@ -36,9 +36,13 @@ SELECT horizon, catalog_version FROM true_up_marks WHERE tenant = $1
 -- Days before $2 of which something has changed since.
 DELETE FROM true_ups_due WHERE tenant = $1 AND day < $2 RETURNING day
 
--- name: first_day
--- The first day of which there are cells.
-SELECT min(day) FROM cells WHERE tenant = $1
+-- name: silent_max
+-- How long a transaction may be idle before its session is ended.
+SELECT current_setting('idle_in_transaction_session_timeout')
+
+-- name: be_silent
+-- For the rest of this one so long.
+SELECT set_config('idle_in_transaction_session_timeout', $1, true)
 
 -- name: uses
 -- What was used on the days [$2, $3), by all that terms ask for. Of models there are sums of cells.
