@@ -23,6 +23,8 @@ from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "moments.sql", UNIT_PARTS)
 INTERVAL_S = 1.0
+AWAY = (*CONNECTION_ERRORS, asyncpg.DataError)
+"""Whatever lies in the book: moments wait, and the ledger goes on booking."""
 OFFSETS_MAX = 5_000
 """Of a partition sorted in one transaction; a try that failed is followed by one of half as many."""
 OFFSETS_MIN = 100
@@ -45,7 +47,7 @@ class Moments:
 
     async def run(self) -> None:
         """Remember until cancelled."""
-        await keep_doing(self._look, "moments wait", every_s=INTERVAL_S, away=CONNECTION_ERRORS)
+        await keep_doing(self._look, "moments wait", every_s=INTERVAL_S, away=AWAY)
 
     async def _look(self) -> None:
         try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -387,6 +387,27 @@ async def test_who_bears_what_and_a_statement_are_told_as_they_stood(world: Worl
     refused = await world.client.get("/v1/budgets", params={"as_of": at.isoformat()}, headers=headers)
     assert refused.status_code == 422
     assert "is for /v1/spend" in refused.text
+
+
+async def test_what_the_database_cannot_read_of_an_event_keeps_no_moment_from_being_written(
+    world: World,
+) -> None:
+    await world.remember()
+    elsewhere = BEGIN.astimezone(timezone(timedelta(hours=23)))  # more than Postgres takes
+    day = BEGIN - timedelta(days=2)
+    far = use("far", "m-4", {"input_tokens": 3} | STRANGE, at=day)
+    await world.book.book(replace(far, receivedat=elsewhere), use("old", "m-4", {"input_tokens": 4}, at=day))
+    await world.book.owner.execute(  # as a release may have booked it that did not look
+        r"""UPDATE entries SET event = replace(event, '"k1"', '"\ud800"') WHERE strpos(event, '"old"') > 0"""
+    )
+    world.now += timedelta(seconds=1)
+    at = await world.remember()
+    await one_event(world, day, "later")
+    world.now += timedelta(seconds=1)
+    await world.remember()
+    asked = {"from": "2026-11-17", "to": "2026-11-18", "as_of": at.isoformat()}
+    answer = await world.answer("acme", **asked)
+    assert (answer["totals"][0]["events"], answer["totals"][0]["effective"]) == (2, "7")
 
 
 async def test_what_is_too_much_at_once_is_tried_again_with_half_as_much(

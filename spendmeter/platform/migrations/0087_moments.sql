@@ -107,7 +107,8 @@ FROM entries e CROSS JOIN LATERAL (
     FROM (
         SELECT CASE WHEN stated.rest = '{}' THEN stated.usage
             ELSE counted_usage(stated.usage, e.catalog_version, coalesce(
-                (stated.event ->> 'receivedat')::timestamptz,
+                CASE WHEN pg_input_is_valid(stated.event ->> 'receivedat', 'timestamptz')
+                    THEN (stated.event ->> 'receivedat')::timestamptz END,
                 (SELECT f.recorded_at FROM entries f
                 WHERE f.occurred_at = e.occurred_at AND f.identity = e.identity AND f.seq = 0))) END AS usage
         FROM (
@@ -117,11 +118,15 @@ FROM entries e CROSS JOIN LATERAL (
             FROM (
                 SELECT event, CASE WHEN e.seq >= 0 THEN (event #> '{data,usage}')::jsonb ELSE '{}' END AS usage
                 FROM (
-                    SELECT coalesce(e.event, (
-                        SELECT s.event FROM entries s
-                        WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq < e.seq
-                            AND s.event IS NOT NULL
-                        ORDER BY s.seq DESC LIMIT 1))::json AS event OFFSET 0
+                    -- Of an event that holds what no text can, its amounts alone.
+                    SELECT CASE WHEN strpos(text, '\u') = 0 OR pg_input_is_valid(text, 'jsonb') THEN text::json END AS event
+                    FROM (
+                        SELECT coalesce(e.event, (
+                            SELECT s.event FROM entries s
+                            WHERE s.occurred_at = e.occurred_at AND s.identity = e.identity AND s.seq < e.seq
+                                AND s.event IS NOT NULL
+                            ORDER BY s.seq DESC LIMIT 1)) AS text
+                    ) AS about OFFSET 0
                 ) AS said OFFSET 0
             ) AS used OFFSET 0
         ) AS stated OFFSET 0
