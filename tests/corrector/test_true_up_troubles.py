@@ -75,3 +75,13 @@ async def test_to_add_up_years_may_take_longer_than_a_frozen_process_is_waited_f
     await world.use(4 * MILLION, at(20))
     assert await world.reckon() == 1
     assert set(while_writing) == {"200ms"}  # whoever is frozen then has a row that others wait for
+
+
+async def test_nobody_looks_for_bursts_and_levels_in_what_periods_change(world: TrueUpBook) -> None:
+    await world.book.publish(FOR_ALL)
+    await world.use(4 * MILLION, at(20))
+    await world.reckon()
+    found = await world.book.owner.fetch(
+        "SELECT sku FROM series WHERE tenant = 'acme' AND series_id = ANY (accrual_series('acme'))"
+    )
+    assert [row["sku"] for row in found] == ["true-up"]
