@@ -142,6 +142,14 @@ async def test_what_a_bill_says_is_not_seen_for_the_first_time(book: Book, usual
     assert await book.incidents() == []
 
 
+async def test_what_a_commitment_left_unused_is_no_model_that_somebody_uses(
+    book: Book, usual: TenantWatch
+) -> None:
+    await book.spend("900", provider="anthropic", sku="true-up", key_id="")
+    await usual.look("firsts")
+    assert await book.incidents() == []
+
+
 async def test_a_rule_that_is_switched_off_or_dearer_says_nothing(
     book: Book, usual: TenantWatch, watch: Any
 ) -> None:

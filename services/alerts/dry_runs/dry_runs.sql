@@ -48,6 +48,7 @@ WITH sums AS MATERIALIZED (
         VALUES ('sku', s.sku), ('provider', s.provider), ('key_id', s.key_id), ('agent', s.agent)
     ) AS n (dimension, value)
     WHERE s.tenant = $1 AND value <> '' AND s.key_id <> ALL ($6::text[])
+        AND s.series_id <> ALL ((SELECT accrual_series($1))::bytea[])
 ), met AS MATERIALIZED (
     SELECT dimension, value, min(provider) AS provider, min(first_seen) AS first_seen FROM named
     GROUP BY dimension, value HAVING min(first_seen) >= $7

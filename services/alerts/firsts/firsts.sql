@@ -5,8 +5,8 @@
 
 -- name: recent
 -- What each value of the watched dimensions has spent in the pieces $2 to $4 of tenant $1's time, in currency $5, live
--- alone: what keys of $6 sent is billed or accrued. The $7 largest. Of a model its provider is said, of each value its
--- largest series.
+-- alone: what keys of $6 sent is billed or accrued, and what a period changes nobody used. The $7 largest. Of a model its
+-- provider is said, of each value its largest series.
 WITH sums AS MATERIALIZED (
     SELECT series_id, sum(effective) AS effective, sum(of_which_provisional) AS provisional, sum(events) AS events,
         sum(unpriced_events) AS unpriced_events
@@ -17,6 +17,7 @@ SELECT dimension, value, min(provider) AS provider, sum(effective) AS effective,
     (array_agg(series_id ORDER BY effective DESC))[1] AS leader, max(effective) AS leader_amount
 FROM sums JOIN series s USING (series_id) CROSS JOIN LATERAL {values_of_series}
 WHERE s.tenant = $1 AND value <> '' AND s.key_id <> ALL ($6::text[])
+    AND series_id <> ALL ((SELECT accrual_series($1))::bytea[])
 GROUP BY dimension, value
 ORDER BY sum(effective) DESC, sum(unpriced_events) DESC, value LIMIT $7
 
