@@ -34,6 +34,7 @@ async def test_what_bills_say_and_what_accrues_is_not_metered(book: Book, databa
     await spent_by(book, await key_of(book, "acme", "import"), "Mistral")
     await spent_by(book, await key_of(book, "", "import"), "OpenAI")
     await spent_by(book, key_id(ACCRUALS), "azure")
+    await spent_by(book, "", "google", sku="true-up")
     async with database.reading("acme") as connection:
         rows = await connection.fetch(SQL["metered"], key_id(ACCRUALS))
     assert [row["provider"] for row in rows] == ["aws.bedrock"]

@@ -38,10 +38,10 @@ ORDER BY requested_at DESC, import_id DESC LIMIT $3
 
 -- name: metered
 -- Providers of which usage is metered: by keys that send no bills, an operator's neither. What accrues of a commitment is
--- bought and not metered: $1 is the key by which that comes.
+-- bought and not metered ($1 is the key by which that comes), and what a period changes is of no use.
 SELECT DISTINCT provider FROM series WHERE cost_class = 'model' AND key_id <> $1 AND key_id NOT IN (
     SELECT key_id FROM bill_keys()
-)
+) AND NOT (sku = 'true-up' AND key_id = '')
 
 -- name: own_names
 -- All dimensions of the tenant's own, and whether they are in use.
