@@ -117,9 +117,9 @@ async def _reckon_again(connection: Any, row: Any, term: dict[str, Any]) -> Any:
         raise Unsure("periods in several currencies")
     quantity = sum((use["quantity"] for use in counted), Decimal(0))
     booked = sum((use["amount"] for use in counted), Decimal(0))
-    if term["effect"] == MONEY and not (term.get("units") or term.get("skus") or term.get("cost_classes")):
+    if term["effect"] == MONEY and not (term.get("units") or term.get("skus")):
         within = [datetime.combine(row[name], time(), UTC) for name in ("period_start", "period_end")]
-        asked = row["tenant"], row["provider"], *within, row["currency"]
+        asked = row["tenant"], row["provider"], *within, row["currency"], term.get("cost_classes", ())
         others = await connection.fetchrow(SQL["true_ups_within"], *asked)
         if others["others"]:
             raise Unsure("periods in several currencies")

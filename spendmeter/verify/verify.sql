@@ -527,9 +527,10 @@ WHERE c.tenant = $1 AND c.day >= $2 AND c.day < $3 AND c.unit <> ''
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 
 -- name: true_ups_within
--- What true-ups of other kinds changed of what one provider's usage cost in [$3, $4).
+-- What true-ups of other kinds changed of what one provider's usage cost in [$3, $4), of the classes $6 where there are any.
 SELECT coalesce(sum(amount), 0) AS amount, count(*) FILTER (WHERE currency <> $5) AS others FROM true_ups
 WHERE tenant = $1 AND provider = $2 AND occurred_at >= $3 AND occurred_at < $4 AND effect <> 'spend_commitment'
+    AND ($6::text[] = '{}' OR cost_class = ANY ($6))
 
 -- name: period_terms
 -- Every term of a period that is for this tenant, or may be: who else counts the same use?

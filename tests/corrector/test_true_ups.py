@@ -128,6 +128,15 @@ async def test_what_other_terms_change_counts_toward_committed_money(world: True
     assert await world.reckon() == 0
 
 
+async def test_they_count_toward_money_that_is_committed_for_their_class(world: TrueUpBook) -> None:
+    models = term("spend_commitment", quantity="100", amount="90", units=(), cost_classes=("model",))
+    await world.book.publish(models, ALLOWANCE)
+    await world.use(20 * MILLION, at(20))  # as above; that verify agrees is said where the book is opened
+    await world.reckon()
+    assert (await world.period(models))["booked"] == Decimal("47.5")
+    assert await world.true_ups(models) == [Decimal("-4.75")]
+
+
 async def test_a_commitment_that_nothing_uses_is_paid_when_its_period_ends(world: TrueUpBook) -> None:
     await world.book.publish(COMMITMENT)
     await world.reckon()
