@@ -45,7 +45,7 @@ async def list_true_ups(
     unused. Days that are over are counted; a period is worked out again within seconds when something of it
     changes."""
     until = until or datetime.now(UTC).date() + timedelta(days=1)
-    since = since or until - timedelta(days=DAYS)
+    since = since or date.fromordinal(max(1, until.toordinal() - DAYS))
     if since >= until:
         raise invalid("from", "is not before to")
     after = decode_cursor(cursor, tuple[date, str]) if cursor else (until, _AFTER_ALL)
