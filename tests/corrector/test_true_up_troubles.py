@@ -13,6 +13,7 @@ import pytest
 from services.corrector.price_books import VersionBooks
 from services.corrector.true_ups import keeper
 from services.corrector.true_ups.due import Reckoning
+from services.corrector.true_ups.keeper import TrueUpKeeper
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
 from tests.corrector.true_up_world import TrueUpBook, at, opened, term
@@ -85,3 +86,18 @@ async def test_nobody_looks_for_bursts_and_levels_in_what_periods_change(world: 
         "SELECT sku FROM series WHERE tenant = 'acme' AND series_id = ANY (accrual_series('acme'))"
     )
     assert [row["sku"] for row in found] == ["true-up"]
+
+
+async def test_who_is_late_all_day_rests_and_others_have_their_turn(world: TrueUpBook) -> None:
+    ticks = iter(range(1_000))  # a look takes a second: at its beginning and at its end it asks what time it is
+    world.keeper = TrueUpKeeper(rests=10, clock=lambda: float(next(ticks)))
+    await world.book.publish(FOR_ALL)
+    await world.use(4 * MILLION, at(20))
+    assert await world.reckon() == 1  # acme rests from 1 to 11, globex from 3 to 13
+    await world.use(MILLION, at(20))
+    await world.reckon()  # at 5
+    assert (await world.period(FOR_ALL))["quantity"] == 4 * MILLION
+    while next(ticks) < 12:
+        pass
+    await world.reckon()
+    assert (await world.period(FOR_ALL))["quantity"] == 5 * MILLION

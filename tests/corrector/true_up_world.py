@@ -53,7 +53,7 @@ def term(effect: str, **said: Any) -> PeriodTerm:
 class TrueUpBook:
     book: Book
     projector: Projector
-    keeper: TrueUpKeeper = field(default_factory=TrueUpKeeper)
+    keeper: TrueUpKeeper = field(default_factory=lambda: TrueUpKeeper(rests=0))
     passed_over: dict[Any, Any] = field(default_factory=dict)
     """By verify, when it came last."""
     _used: int = 0

@@ -8,7 +8,8 @@ finds nothing left to do.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -32,6 +33,9 @@ FOLDED_WITHIN = timedelta(minutes=1)
 RECKONING_MAX = "10min"
 """So long a transaction may be silent while a tenant's years are added up: it holds nothing that others wait
 for until it moves the corrector's row."""
+RESTS = 20
+"""A tenant rests for so many times as long as it took: what comes late all day takes a twentieth of the
+corrector at most, and makes as many fewer revisions the more there are."""
 DAYS_BACK = 400
 """So far back lie days that a new version of the catalog is applied to: no older event is accepted."""
 
@@ -52,12 +56,19 @@ class TrueUpKeeper:
     """`look` works out one tenant that is due."""
 
     books: VersionBooks = field(default_factory=VersionBooks)
+    rests: float = RESTS
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._resting: dict[str, float] = {}
+        """By tenant, until when; those alone that still do."""
 
     async def look(self, connection: Any, standing: Standing, now: datetime) -> Kept:
         """Bring the periods of one tenant up to date. Raises Overtaken."""
-        horizon = (now.astimezone(UTC) - GRACE).date()
+        horizon, began = (now.astimezone(UTC) - GRACE).date(), self.clock()
+        self._resting = {tenant: until for tenant, until in self._resting.items() if until > began}
         newest = await connection.fetchval(SQL["newest"]) or 0
-        tenant = await connection.fetchval(SQL["due_tenant"], horizon, newest)
+        tenant = await connection.fetchval(SQL["due_tenant"], horizon, newest, list(self._resting))
         if tenant is None:
             await connection.execute(SQL["forget_others"])
             return Kept(standing=standing)
@@ -69,8 +80,12 @@ class TrueUpKeeper:
             log().error("true-ups wait for a catalog that can be read", tenant=tenant, reason=str(error))
             after = await _pass_over(connection, standing, tenant, horizon, newest)
             return Kept(standing=after, more=True)
-        async with connection.transaction():
-            return await self._keep(connection, standing, tenant, book, horizon)
+        try:
+            async with connection.transaction():
+                return await self._keep(connection, standing, tenant, book, horizon)
+        finally:
+            took = self.clock() - began
+            self._resting[tenant] = began + took + self.rests * took
 
     async def _keep(
         self, connection: Any, standing: Standing, tenant: str, book: PriceBook, horizon: date

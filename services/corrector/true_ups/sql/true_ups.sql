@@ -4,12 +4,12 @@ SELECT max(version) FROM catalog_publications
 
 -- name: due_tenant
 -- One whose periods are to be worked out: of those that a term of a period is for, or that have a true-up. $1: the first
--- day that is not over, $2: the newest version of the catalog.
+-- day that is not over, $2: the newest version of the catalog, $3: who rests.
 WITH stated AS MATERIALIZED (
     SELECT DISTINCT tenant FROM catalog_entries WHERE type = 'spendmeter.catalog.period.v1' AND version <= $2
 )
 SELECT t.tenant FROM tenants t LEFT JOIN true_up_marks m USING (tenant)
-WHERE (EXISTS (SELECT FROM stated s WHERE s.tenant IN ('', t.tenant))
+WHERE t.tenant <> ALL ($3::text[]) AND (EXISTS (SELECT FROM stated s WHERE s.tenant IN ('', t.tenant))
         OR EXISTS (SELECT FROM true_ups u WHERE u.tenant = t.tenant))
     AND (m.tenant IS NULL OR m.horizon < $1 OR m.catalog_version < $2
         OR EXISTS (SELECT FROM true_ups_due d WHERE d.tenant = t.tenant AND d.day < least(m.horizon, $1)))
