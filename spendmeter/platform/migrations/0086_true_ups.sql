@@ -101,6 +101,9 @@ CREATE TABLE true_ups_due (
     day date NOT NULL
 );
 
+-- Whose periods there are: asked every few seconds.
+CREATE INDEX catalog_entries_periods ON catalog_entries (tenant) WHERE type = 'spendmeter.catalog.period.v1';
+
 -- Up to which day, and by which version of the catalog, each tenant's periods were worked out.
 CREATE TABLE true_up_marks (
     tenant text PRIMARY KEY,
@@ -144,6 +147,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
+DROP INDEX catalog_entries_periods;
 DROP TABLE true_up_marks, true_ups_due, true_up_periods, true_ups;
 CREATE OR REPLACE FUNCTION accrual_series(of_tenant text) RETURNS bytea[] LANGUAGE sql STABLE AS $$
     SELECT coalesce(array_agg(series_id), '{}') FROM series WHERE tenant = of_tenant AND key_id = 'k2a6753d30404'

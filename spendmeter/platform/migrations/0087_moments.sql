@@ -56,6 +56,9 @@ CREATE TABLE registered_units (
     since timestamptz NOT NULL
 );
 
+-- Asked for each quantity of a name that the registry does not have.
+CREATE INDEX catalog_entries_units ON catalog_entries (version) WHERE type = 'spendmeter.catalog.unit.v1';
+
 -- The quantities of an event that are added up, as spendmeter/contracts/counted.py says: those of units that the registry
 -- or that version of the catalog has, and of other names the first eight.
 CREATE FUNCTION counted_usage(usage jsonb, of_version int, received_at timestamptz) RETURNS jsonb
@@ -285,4 +288,5 @@ DROP FUNCTION usage_negated(jsonb);
 DROP FUNCTION parts_of_time(timestamptz, timestamptz);
 DROP VIEW entry_sums;
 DROP FUNCTION counted_usage(jsonb, int, timestamptz);
+DROP INDEX catalog_entries_units;
 DROP TABLE registered_units, recorded_apart, moment_marks, moments;
