@@ -523,7 +523,7 @@ SELECT lower(s.provider) AS provider, lower(s.sku) AS sku, s.cost_class, c.unit,
     coalesce(lower(p.provider), '') AS priced_provider, coalesce(lower(p.sku), '') AS priced_sku, sum(c.quantity) AS quantity,
     sum(c.effective) AS amount
 FROM cells c JOIN series s USING (tenant, series_id) LEFT JOIN catalog_entries p ON p.id = c.entry
-WHERE c.tenant = $1 AND c.day >= $2 AND c.day < $3 AND c.unit <> ''
+WHERE c.tenant = $1 AND c.day >= $2 AND c.day < $3 AND (c.unit <> '' OR c.effective <> 0 AND s.sku <> 'true-up')
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 
 -- name: true_ups_within

@@ -12,6 +12,7 @@ import pytest
 from services.corrector.fence import Overtaken, read_standing
 from spendmeter.contracts.catalog import Conditions, FxRate, Step, Withdrawal
 from spendmeter.contracts.entry_ids import identified
+from tests.charges import charge
 from tests.corrector.true_up_world import NOW, STARTED, TrueUpBook, at, opened, term
 from tests.corrector.written_book import Book, correction
 from tests.ledger_records import TOPIC
@@ -135,6 +136,17 @@ async def test_they_count_toward_money_that_is_committed_for_their_class(world: 
     await world.reckon()
     assert (await world.period(models))["booked"] == Decimal("47.5")
     assert await world.true_ups(models) == [Decimal("-4.75")]
+
+
+async def test_a_row_of_a_bill_counts_toward_committed_money_with_what_it_costs_effectively(
+    world: TrueUpBook,
+) -> None:
+    aws = term("spend_commitment", quantity="10", amount="9", units=(), provider="aws")
+    await world.book.publish(aws)
+    await world.book.book_events(charge("8", contracted="6", effective="5"))
+    await world.reckon()
+    assert (await world.period(aws))["booked"] == 5
+    assert (await world.spent())[2] == Decimal("4.5")  # half of what is committed, and of what that costs
 
 
 async def test_a_commitment_that_nothing_uses_is_paid_when_its_period_ends(world: TrueUpBook) -> None:

@@ -45,16 +45,18 @@ SELECT current_setting('idle_in_transaction_session_timeout')
 SELECT set_config('idle_in_transaction_session_timeout', $1, true)
 
 -- name: uses
--- What was used on the days [$2, $3), by all that terms ask for. Of models there are sums of cells.
+-- What was used on the days [$2, $3), by all that terms ask for. Of models there are sums of cells. What an event cost beside
+-- its lines is there without a unit (a bill's row has its effective cost so); true-ups are none of it.
 SELECT day, provider, sku, 'model' AS cost_class, tier, region, batch, unit, currency, status, sum(quantity) AS quantity,
     sum(effective) AS amount
-FROM model_days WHERE tenant = $1 AND day >= $2 AND day < $3 AND unit <> ''
+FROM model_days WHERE tenant = $1 AND day >= $2 AND day < $3 AND (unit <> '' OR effective <> 0 AND sku <> 'true-up')
 GROUP BY 1, 2, 3, 5, 6, 7, 8, 9, 10
 UNION ALL
 SELECT c.day, s.provider, s.sku, s.cost_class, c.tier, c.region, c.batch, c.unit, c.currency, c.status, sum(c.quantity),
     sum(c.effective)
 FROM cells c JOIN series s USING (tenant, series_id)
-WHERE c.tenant = $1 AND c.day >= $2 AND c.day < $3 AND c.unit <> '' AND s.cost_class <> 'model'
+WHERE c.tenant = $1 AND c.day >= $2 AND c.day < $3 AND s.cost_class <> 'model'
+    AND (unit <> '' OR effective <> 0 AND sku <> 'true-up')
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 -- name: booked
