@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from services.corrector.true_ups.due import Reckoning, TermStanding, UsedOnDay
-from spendmeter.contracts.catalog import CatalogEntry, PeriodTerm, Step
+from spendmeter.contracts.catalog import CatalogEntry, FxRate, PeriodTerm, Step
+from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.period_terms import TenantPeriodTerms
 from spendmeter.pricing.price_book import PriceBook
-from tests.corrector.true_up_world import NOVEMBER, term
+from tests.corrector.true_up_world import NOVEMBER, STARTED, term
 from tests.pricing.entries import terms
 
 MILLION = 1_000_000
@@ -81,3 +82,16 @@ def test_a_months_true_up_is_in_that_month_whatever_the_tenants_zone(zone: str, 
     allowance = term("allowance", quantity="400000")
     found = november(allowance, used(), entries=(terms("acme", time_zone=zone),))
     assert f"{found.at:%Y-%m-%dT%H:%M}" == at
+
+
+def test_what_was_booked_in_the_currency_of_before_is_exchanged_and_said_once() -> None:
+    half = FxRate(base="USD", quote="EUR", rate="0.5", effective_from=STARTED, source="t", recorded_at=STARTED)
+    uses = [used(amount=amount) for amount in ("1", "2", "3")]
+    euros = (terms("acme", currency="EUR"), identified(half))
+    found = november(term("allowance", quantity=str(2 * MILLION)), *uses, entries=euros)
+    assert (found.quantity, found.booked, found.due) == (3 * MILLION, 3, 1)
+    assert list(found.explanation) == [
+        "6 USD x 0.5 = 3 EUR",
+        "beyond 2000000 free: 3 booked x 1000000 / 3000000 input_tokens = 1 EUR",
+        "1 due - 3 booked = -2 EUR",
+    ]

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from spendmeter.contracts.catalog import FxRate, PeriodTerm
 from spendmeter.contracts.events import Context, CostClass, UsageData
@@ -171,7 +172,7 @@ class Reckoning:
         try:
             money = _Money(self.book, said["currency"], at_start)
             fx = money.rate(term.currency)
-            booked = [_in_currency(booked, money, use) for booked, use in uses]
+            booked = _summed(uses, money)
             booked += self._other_true_ups(term, period, money, found)
             before = [money.of(each.amount, each.currency) for each in earlier]
             done = true_up(
@@ -321,14 +322,19 @@ def _why(error: Exception) -> str:
     return _DIGITS if isinstance(error, ArithmeticError) else str(error.args[0])
 
 
-def _in_currency(booked: BookedUsage, money: _Money, use: UsedOnDay) -> BookedUsage:
-    amount = money.of(booked.amount, use.currency)
-    if amount is booked.amount:
-        return booked
-    return BookedUsage(
-        time=booked.time, provider=booked.provider, sku=booked.sku, unit=booked.unit,
-        quantity=booked.quantity, amount=amount, cost_class=booked.cost_class, context=booked.context,
-    )  # fmt: skip
+def _summed(uses: Sequence[tuple[BookedUsage, UsedOnDay]], money: _Money) -> list[BookedUsage]:
+    """What all that a term counts comes to: each currency is exchanged once, and said once."""
+    of: defaultdict[str, list[BookedUsage]] = defaultdict(list)
+    for booked, use in uses:
+        of[use.currency].append(booked)
+    return [
+        replace(
+            found[0],
+            quantity=total(Decimal(each.quantity) for each in found),
+            amount=money.of(total(each.amount for each in found), currency),
+        )
+        for currency, found in of.items()
+    ]
 
 
 def _cost_class(term: PeriodTerm, uses: Sequence[tuple[BookedUsage, UsedOnDay]]) -> CostClass:
