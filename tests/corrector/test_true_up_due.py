@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from services.corrector.true_ups.due import Reckoning, TermStanding, UsedOnDay
-from spendmeter.contracts.catalog import CatalogEntry, FxRate, PeriodTerm, Step
+from spendmeter.contracts.catalog import CatalogEntry, Conditions, FxRate, NameRule, PeriodTerm, Step
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.pricing.period_terms import TenantPeriodTerms
 from spendmeter.pricing.price_book import PriceBook
 from tests.corrector.true_up_world import NOVEMBER, STARTED, term
-from tests.pricing.entries import terms
+from tests.pricing.entries import model, price, terms
 
 MILLION = 1_000_000
 DECEMBER = date(2026, 12, 1)
@@ -95,3 +95,16 @@ def test_what_was_booked_in_the_currency_of_before_is_exchanged_and_said_once() 
         "beyond 2000000 free: 3 booked x 1000000 / 3000000 input_tokens = 1 EUR",
         "1 due - 3 booked = -2 EUR",
     ]
+
+
+def test_how_a_name_says_that_it_was_served_counts_as_if_the_event_had_said_it() -> None:
+    rule = NameRule(
+        name="batched", match=("{name}:batch",), becomes="{name}", costs="same", batch=True, says="a batch",
+        source="test", recorded_at=STARTED,
+    )  # fmt: skip
+    names = (model("gpt-4o"), price("gpt-4o", "input_tokens", "2.5"), identified(rule))
+    batches = Conditions(effective_from=STARTED, batch=True)
+    found = november(
+        term("allowance", quantity="1", when=batches, skus=("gpt-4o",)), used(), used(sku="gpt-4o:batch"), entries=names
+    )
+    assert found.quantity == MILLION

@@ -115,6 +115,8 @@ class Reckoning:
     _of: defaultdict[TermPeriod, list[tuple[BookedUsage, UsedOnDay]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    _names: dict[tuple[Any, ...], tuple[str, str, Context]] = field(default_factory=dict)
+    """What was used how on a day, by the catalog's names, as events have it."""
 
     def standings(self, wanted: Iterable[TermPeriod]) -> list[TermStanding]:
         """Those of quantities first: what they change counts toward the money that is committed."""
@@ -143,22 +145,30 @@ class Reckoning:
                     break
 
     def _named(self, use: UsedOnDay) -> BookedUsage:
-        """The use, by the names that the catalog has for it."""
-        context = Context(service_tier=use.tier, region=use.region, batch=use.batch)
-        data = UsageData(provider=use.provider, sku=use.sku, usage={}, context=context)
-        at = noon(use.day)
-        scope = self.book.scope(self.tenant, at)
-        plan = self.book.planned(self.tenant, scope, data, at).plan
+        """The use, by the names that the catalog has for it: of what, and how it was served."""
+        key = use.day, use.provider, use.sku, use.tier, use.region, use.batch
+        if key not in self._names:
+            self._names[key] = self._read(use)
+        provider, sku, context = self._names[key]
         return BookedUsage(
             time=midnight(use.day),
-            provider=plan.reseller or plan.provider or use.provider,
-            sku=plan.sku or use.sku,
+            provider=provider,
+            sku=sku,
             unit=use.unit,
             quantity=use.quantity,
             amount=use.amount,
             cost_class=use.cost_class,
             context=context,
         )
+
+    def _read(self, use: UsedOnDay) -> tuple[str, str, Context]:
+        context = Context(service_tier=use.tier, region=use.region, batch=use.batch)
+        data = UsageData(provider=use.provider, sku=use.sku, usage={}, context=context)
+        at = noon(use.day)
+        plan = self.book.planned(self.tenant, self.book.scope(self.tenant, at), data, at).plan
+        by = self.book.served(self.tenant, data, at)  # a name may say it, too
+        served = Context(service_tier=by.tier, region=by.region, batch=by.batch)
+        return plan.reseller or plan.provider or use.provider, plan.sku or use.sku, served
 
     def _standing(self, name: str, period: DayPeriod, found: Sequence[TermStanding]) -> TermStanding | None:
         """None = there is nothing to say: it does not count, and never did."""
