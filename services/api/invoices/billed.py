@@ -12,6 +12,7 @@ InvoiceKind = Literal["cost", "total", "usage"]
 """cost: amounts by model or line; total: the amount of the day alone; usage: quantities without amounts."""
 CENT_PLACES = 2
 DIGITS_MAX, PLACES_MAX = 18, 30
+NO_YEAR = "has a bucket of no year that there is"
 
 
 class BillError(ValueError):
@@ -57,7 +58,12 @@ def tolerance_of(written: Decimal) -> Decimal:
 
 def utc_day(start: datetime, end: datetime) -> date:
     """The day in UTC that a bucket lies in. Raises BillError where it lies in no single one."""
-    first, last = start.astimezone(UTC), end.astimezone(UTC) - timedelta(microseconds=1)
+    if start.tzinfo is None or end.tzinfo is None:
+        raise BillError("has a bucket without a zone: nobody knows which day it is of")
+    try:
+        first, last = start.astimezone(UTC), end.astimezone(UTC) - timedelta(microseconds=1)
+    except OverflowError:
+        raise BillError(NO_YEAR) from None
     if end <= start or first.date() != last.date():
         raise BillError(
             f"has a bucket from {start.isoformat()} to {end.isoformat()}, no part of one day in UTC: ask "

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from services.api.invoices.billed import BillError, InvoiceLine, checked, tolerance_of, utc_day
+from services.api.invoices.billed import NO_YEAR, BillError, InvoiceLine, checked, tolerance_of, utc_day
 from services.api.invoices.vendor_words import LONG, OPENAI, SHORT, tier_of
 
 COSTS = "organization.costs.result"
@@ -64,7 +64,10 @@ class OpenAIBucket(Struct, frozen=True):
     @property
     def day(self) -> date:
         """In UTC. Raises BillError."""
-        start, end = (datetime.fromtimestamp(at, UTC) for at in (self.start_time, self.end_time))
+        try:
+            start, end = (datetime.fromtimestamp(at, UTC) for at in (self.start_time, self.end_time))
+        except (ValueError, OverflowError, OSError):
+            raise BillError(NO_YEAR) from None
         return utc_day(start, end)
 
 

@@ -47,7 +47,7 @@ def read_bill(provider: str, content: bytes) -> ProviderBill:
                         "without groups too, which has the whole"
                     )
             has_more = _has_more(page)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise BillError(f"is no page of {provider}'s: {error}") from None
     if has_more:
         notes.add("the last page says that there are more: days behind it are not in the file")
@@ -85,7 +85,7 @@ def _pages(content: bytes) -> Iterator[bytes]:
     if text.startswith("["):
         try:
             yield from (bytes(raw) for raw in msgspec.json.decode(text, type=list[msgspec.Raw]))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise BillError(f"is no JSON: {error}") from None
         return
     decoder, place = json.JSONDecoder(parse_float=str, parse_int=str), 0

@@ -1,0 +1,46 @@
+"""What vendors' files have in them beside what is looked for: a bill that is read is read right, else it says why."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.api.invoices import focus_rows
+from services.api.invoices.billed import BillError
+from services.api.invoices.pages import read_bill
+from tests.api.test_invoice_causes import focus
+from tests.api.vendor_bills import DAY, openai_costs, openai_line
+
+NEXT = DAY + timedelta(days=1)
+
+
+def bucket(**more: Any) -> bytes:
+    """A page of OpenAI's with one bucket, as somebody wrote it by hand."""
+    return json.dumps({"data": [{"start_time": 0, "end_time": 86400, "results": []} | more]}).encode()
+
+
+def report(*results: dict[str, Any], start: str = f"{DAY}T00:00:00Z", end: str = f"{NEXT}T00:00:00Z") -> bytes:
+    """A page of Anthropic's with one bucket."""
+    return json.dumps({"data": [{"starting_at": start, "ending_at": end, "results": results}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("provider", "content", "said"),
+    [
+        ("openai", bucket(start_time=99_999_999_999_999, end_time=99_999_999_999_999), "no year"),
+        ("openai", bucket(start_time=-(10**30)), "no year"),
+        ("anthropic", report(start="0001-01-01T00:00:00+01:00", end="0001-01-01T00:00:00Z"), "no year"),
+        ("anthropic", report(start="2026-11-10T00:00:00", end="2026-11-11T00:00:00"), "without a zone"),
+        ("bedrock", focus({"BilledCost": "1", "ChargePeriodStart": "0001-01-01", "ChargePeriodEnd": "0001-01-01"}), "no year"),
+        ("openai", b"[" * 200_000, "is no JSON"),
+        ("openai", b'[{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}]", "is no"),
+    ],
+)  # fmt: skip
+def test_what_no_clock_and_no_parser_can_hold_is_no_bill(provider: str, content: bytes, said: str) -> None:
+    with pytest.raises(BillError, match=said):
+        read_bill(provider, content)
