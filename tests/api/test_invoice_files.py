@@ -44,3 +44,28 @@ def report(*results: dict[str, Any], start: str = f"{DAY}T00:00:00Z", end: str =
 def test_what_no_clock_and_no_parser_can_hold_is_no_bill(provider: str, content: bytes, said: str) -> None:
     with pytest.raises(BillError, match=said):
         read_bill(provider, content)
+
+
+def test_names_are_kept_short_and_without_what_no_database_and_no_terminal_takes() -> None:
+    page = openai_costs({DAY: [openai_line("m\0\x1b, input", 1, 10), openai_line("n" * 5_000, 1)]})
+    first, second = read_bill("openai", page).rows
+    assert first.model == r"m\x00\x1b"
+    assert second.model == "n" * 256
+    taxed = focus({"BilledCost": "1"}, {"ChargeCategory": "ta\0x", "BilledCost": "1"})
+    assert read_bill("bedrock", taxed).notes == (r"1 rows of ta\x00x are not compared",)
+
+
+@pytest.mark.parametrize("currency", ["", "  ", "dollars", "u$d"])
+def test_an_amount_of_no_currency_is_in_no_sum_of_another(currency: str) -> None:
+    with pytest.raises(BillError, match="no three letters"):
+        read_bill("bedrock", focus({"BilledCost": "1"}, {"BilledCost": "1", "BillingCurrency": currency}))
+
+
+def test_quantities_and_amounts_keep_all_their_digits() -> None:
+    line = openai_line("m, input", 1, 10, unit="1000_tokens")
+    page = openai_costs({DAY: [line]}).replace(b"10.0", b"123456789012345678.123456789012345")
+    [row] = read_bill("openai", page).rows
+    assert row.quantity == Decimal("123456789012345678123.456789012345")
+    cents = "12345678901234567.12345678901234567891"
+    [row] = read_bill("anthropic", report({"amount": cents, "currency": "USD", "model": "m"})).rows
+    assert f"{row.amount:f}" == "123456789012345.6712345678901234567891"

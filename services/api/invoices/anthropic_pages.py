@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from services.api.invoices.billed import BillError, InvoiceLine, checked, tolerance_of, utc_day
 from services.api.invoices.vendor_words import ANTHROPIC, LEFT_OUT, context_of, region_of, tier_of
+from spendmeter.contracts.money import EXACT
 
 _CENTS = 2
 """Places that a cent lies behind the point."""
@@ -103,12 +104,12 @@ def _rows(day: date, result: AnthropicResult, group: AnthropicGroup) -> Iterator
 
 def _cost(result: AnthropicResult, group: AnthropicGroup, told: dict[str, Any]) -> InvoiceLine:
     assert result.amount is not None
-    cents, listed = checked(result.amount), result.list_amount
+    amount, listed = checked(result.amount).scaleb(-_CENTS, EXACT), result.list_amount
     said: dict[str, Any] = {
-        "amount": cents.scaleb(-_CENTS),
-        "listed": None if listed is None else checked(listed).scaleb(-_CENTS),
+        "amount": amount,
+        "listed": None if listed is None else checked(listed).scaleb(-_CENTS, EXACT),
         "currency": (result.currency or "USD").upper(),
-        "tolerance": tolerance_of(cents.scaleb(-_CENTS)),
+        "tolerance": tolerance_of(amount),
     }
     if all(getattr(group, name) is None for name in (*_GROUPS, "description")):
         return InvoiceLine(kind="total", day=told["day"], **said)

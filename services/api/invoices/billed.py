@@ -1,17 +1,21 @@
 """What a provider says that it charged for or that was used, in our words. Pure."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from spendmeter.contracts.money import ZERO
+from spendmeter.contracts.visible import visible
 
 InvoiceKind = Literal["cost", "total", "usage"]
 """cost: amounts by model or line; total: the amount of the day alone; usage: quantities without amounts."""
 CENT_PLACES = 2
 DIGITS_MAX, PLACES_MAX = 18, 30
+TEXT_CHARACTERS_MAX = 256
+_TEXTS = ("model", "unit", "tier", "context", "region")
 NO_YEAR = "has a bucket of no year that there is"
 
 
@@ -80,3 +84,17 @@ def checked(amount: Decimal) -> Decimal:
             f"has an amount of more than {DIGITS_MAX} digits before the point, or {PLACES_MAX} after"
         )
     return amount
+
+
+def storable(row: InvoiceLine) -> InvoiceLine:
+    """The same with names as they can be kept and shown. Raises BillError for an amount of no currency."""
+    if row.amount is not None and not re.fullmatch("[A-Z]{3}", row.currency, re.ASCII):
+        raise BillError("has an amount whose currency is no three letters of ISO 4217")
+    texts = {name: said for name in _TEXTS if (said := getattr(row, name))}
+    changed = {name: kept for name, said in texts.items() if (kept := kept_text(said)) != said}
+    return structs.replace(row, **changed) if changed else row
+
+
+def kept_text(said: str) -> str:
+    """Of what a file says, as much as is kept, and nothing that cannot be seen."""
+    return visible(said[:TEXT_CHARACTERS_MAX])[:TEXT_CHARACTERS_MAX]

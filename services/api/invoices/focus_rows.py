@@ -16,7 +16,16 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from services.api.imports.focus import RULES, MeteredRule, columns_of
-from services.api.invoices.billed import BillError, InvoiceLine, ProviderBill, checked, tolerance_of, utc_day
+from services.api.invoices.billed import (
+    BillError,
+    InvoiceLine,
+    ProviderBill,
+    checked,
+    kept_text,
+    storable,
+    tolerance_of,
+    utc_day,
+)
 from services.api.invoices.vendor_words import FOCUS, counted_as, region_of, tier_of
 from spendmeter.contracts.money import EXACT
 
@@ -49,10 +58,10 @@ def read_focus(provider: str, content: bytes, rows_max: int) -> ProviderBill:
             continue
         day = _day(cells)
         if cells["ChargeCategory"].lower() != "usage":
-            left[cells["ChargeCategory"].lower()[:40]] += 1
+            left[kept_text(cells["ChargeCategory"].lower()[:40])] += 1
             continue
         days.add(day)
-        row = _row(day, cells)
+        row = storable(_row(day, cells))
         if row.unit or row.amount:
             rows.append(row)
         if len(rows) > rows_max:
@@ -117,8 +126,8 @@ def _row(day: date, cells: Mapping[str, str]) -> InvoiceLine:
     return InvoiceLine(
         day=day,
         kind="cost",
-        model=model[:256],
-        unit=counted_as(unit)[:128],
+        model=model,
+        unit=counted_as(unit),
         tier=tier_of(tier or "", batch.lower() == "true" or None),
         region=region_of(cells.get("RegionId") or None),
         quantity=_quantity(cells) if unit else None,

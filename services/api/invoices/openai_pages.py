@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from services.api.invoices.billed import NO_YEAR, BillError, InvoiceLine, checked, tolerance_of, utc_day
 from services.api.invoices.vendor_words import LONG, OPENAI, SHORT, tier_of
+from spendmeter.contracts.money import EXACT
 
 COSTS = "organization.costs.result"
 USAGE = ("organization.usage.completions.result", "organization.usage.embeddings.result")
@@ -108,7 +109,7 @@ def _cost(day: date, result: OpenAIResult) -> InvoiceLine:
     quantity = None
     factor = OPENAI["quantities"].get(result.quantity_unit or "", None)
     if result.quantity is not None and (factor or result.quantity_unit is None):
-        quantity = checked(result.quantity) * (factor or 1)
+        quantity = EXACT.multiply(checked(result.quantity), factor or 1)
     read = _LINE.fullmatch(line.strip())
     unit = OPENAI["meters"].get(read["meter"].lower(), "") if read else ""
     if read is None or not unit:

@@ -7,7 +7,7 @@ from datetime import date
 import msgspec
 
 from services.api.invoices import anthropic_pages, openai_pages
-from services.api.invoices.billed import BillError, InvoiceKind, InvoiceLine, ProviderBill
+from services.api.invoices.billed import BillError, InvoiceKind, InvoiceLine, ProviderBill, storable
 from services.api.invoices.focus_rows import read_focus
 
 PROVIDERS = ("openai", "anthropic")
@@ -62,10 +62,10 @@ def read_bill(provider: str, content: bytes) -> ProviderBill:
 def _buckets(provider: str, page: bytes) -> Iterator[tuple[date, list[InvoiceLine], int]]:
     if provider == "openai":
         for bucket in _openai(page).data:
-            yield bucket.day, list(openai_pages.rows_of(bucket)), len(bucket.results)
+            yield bucket.day, list(map(storable, openai_pages.rows_of(bucket))), len(bucket.results)
     else:
         for one in _anthropic(page).data:
-            yield one.day, list(anthropic_pages.rows_of(one)), len(one.results)
+            yield one.day, list(map(storable, anthropic_pages.rows_of(one))), len(one.results)
 
 
 def _has_more(page: bytes) -> bool:
