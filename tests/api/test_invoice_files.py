@@ -69,3 +69,16 @@ def test_quantities_and_amounts_keep_all_their_digits() -> None:
     cents = "12345678901234567.12345678901234567891"
     [row] = read_bill("anthropic", report({"amount": cents, "currency": "USD", "model": "m"})).rows
     assert f"{row.amount:f}" == "123456789012345.6712345678901234567891"
+
+
+def test_what_a_gzip_unpacks_to_and_a_row_of_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = focus({"BilledCost": "1"})
+    wide = gzip.compress(whole + b"," * 3 * 1024 * 1024 + b"\r\n")
+    lines = gzip.compress(whole + b'"\n",' * 1024 * 1024)
+    for content in (wide, lines):
+        with pytest.raises(BillError, match="row of more than"):
+            read_bill("bedrock", content)
+    monkeypatch.setattr(focus_rows, "UNPACKED_CHARACTERS_MAX", len(whole) + 10)
+    assert read_bill("bedrock", gzip.compress(whole)).rows
+    with pytest.raises(BillError, match="unpacks to more than"):
+        read_bill("bedrock", gzip.compress(whole + whole))

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import IO, Any
 
 from services.api.imports.focus import RULES, MeteredRule, columns_of
 from services.api.invoices.billed import (
@@ -31,6 +31,8 @@ from spendmeter.contracts.money import EXACT
 
 RULE_OF: Mapping[str, MeteredRule] = {rule.name: rule for rule in RULES}
 CELL_CHARACTERS_MAX = 1024 * 1024
+ROW_CHARACTERS_MAX = 2 * CELL_CHARACTERS_MAX
+UNPACKED_CHARACTERS_MAX = 1024**3
 LINES_MAX = 2_000_000
 _GZIP = b"\x1f\x8b"
 _NEEDED = ("BilledCost", "BillingCurrency", "ChargeCategory", "ChargePeriodStart", "ChargePeriodEnd",
@@ -82,7 +84,8 @@ def _lines(content: bytes) -> Iterator[Mapping[str, str]]:
     raw = io.BytesIO(content)
     packed: Any = gzip.GzipFile(fileobj=raw) if content.startswith(_GZIP) else raw
     try:
-        lines = csv.reader(io.TextIOWrapper(packed, encoding="utf-8-sig", newline=""), strict=True)
+        bounded = _BoundedLines(io.TextIOWrapper(packed, encoding="utf-8-sig", newline=""))
+        lines = csv.reader(bounded, strict=True)
         header = next(lines, [])
         columns = columns_of(header, _WANTED)
         if missing := [name for name in _NEEDED if name not in columns]:
@@ -91,6 +94,7 @@ def _lines(content: bytes) -> Iterator[Mapping[str, str]]:
             )
         places = {name: header.index(own) for name, own in columns.items()}
         for number, line in enumerate(lines):
+            bounded.of_row = 0
             if number >= LINES_MAX:
                 raise BillError(f"has more than {LINES_MAX:,} rows: import it in parts")
             if len(line) == len(header):
@@ -101,6 +105,24 @@ def _lines(content: bytes) -> Iterator[Mapping[str, str]]:
                 )
     except (csv.Error, EOFError, OSError, UnicodeDecodeError) as error:
         raise BillError(f"is no CSV that can be read: {type(error).__name__}") from None
+
+
+class _BoundedLines:
+    """Lines of a file that may be packed: a few bytes of one may be gigabytes, in one line or one row."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file, self._all, self.of_row = file, 0, 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(ROW_CHARACTERS_MAX):
+            self._all, self.of_row = self._all + len(line), self.of_row + len(line)
+            if self.of_row >= ROW_CHARACTERS_MAX:
+                raise BillError(f"has a row of more than {ROW_CHARACTERS_MAX:,} characters")
+            if self._all > UNPACKED_CHARACTERS_MAX:
+                raise BillError(
+                    f"unpacks to more than {UNPACKED_CHARACTERS_MAX:,} characters: import it in parts"
+                )
+            yield line
 
 
 def _day(cells: Mapping[str, str]) -> date:
