@@ -404,7 +404,7 @@ def test_several_pages_are_one_bill_and_a_last_one_with_more_behind_it_is_told()
 
 FOCUS = [
     "BilledCost", "ListCost", "BillingCurrency", "ChargeCategory", "ChargePeriodStart", "ChargePeriodEnd", "ServiceName",
-    "ServiceProviderName", "ConsumedQuantity", "ConsumedUnit", "SkuMeter", "SkuPriceDetails", "RegionId",
+    "ServiceProviderName", "ConsumedQuantity", "ConsumedUnit", "SkuMeter", "SkuPriceDetails", "RegionId", "ChargeClass",
 ]  # fmt: skip
 
 

@@ -82,3 +82,28 @@ def test_what_a_gzip_unpacks_to_and_a_row_of_it_is_bounded(monkeypatch: pytest.M
     assert read_bill("bedrock", gzip.compress(whole)).rows
     with pytest.raises(BillError, match="unpacks to more than"):
         read_bill("bedrock", gzip.compress(whole + whole))
+
+
+def test_tax_of_a_month_and_corrections_of_bills_before_are_told_and_are_of_no_day() -> None:
+    # A correction of October in November's file would stand for all that October's own bill says of the day.
+    month = {"ChargePeriodStart": f"{DAY}T00:00:00Z", "ChargePeriodEnd": f"{DAY + 30 * (NEXT - DAY)}T00:00:00Z"}
+    before = {"ChargePeriodStart": "2026-10-15T00:00:00Z", "ChargePeriodEnd": "2026-10-16T00:00:00Z"}
+    bill = read_bill(
+        "bedrock",
+        focus(
+            {"BilledCost": "6"},
+            month | {"ChargeCategory": "Tax", "BilledCost": "1"},
+            before | {"ChargeClass": "Correction", "BilledCost": "-3"},
+        ),
+    )
+    assert bill.days == ((DAY, "cost"),)
+    assert [row.amount for row in bill.rows] == [6]
+    assert bill.notes == (
+        "1 rows of corrections of bills before are not compared", "1 rows of tax are not compared"
+    )  # fmt: skip
+
+
+def test_times_are_read_as_bigquery_writes_them() -> None:
+    google = {"ServiceName": "Vertex AI", "ServiceProviderName": "Google Cloud", "BilledCost": "1"}
+    said = {"ChargePeriodStart": f"{DAY} 00:00:00 UTC", "ChargePeriodEnd": f"{DAY} 01:00:00.000000 UTC"}
+    assert read_bill("vertex", focus(google | said)).days == ((DAY, "cost"),)

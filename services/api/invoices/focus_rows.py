@@ -39,8 +39,8 @@ _NEEDED = ("BilledCost", "BillingCurrency", "ChargeCategory", "ChargePeriodStart
            "ServiceName", "ServiceProviderName")  # fmt: skip
 _WANTED = (
     *_NEEDED, "ListCost", "ConsumedQuantity", "ConsumedUnit", "PricingQuantity", "PricingUnit", "RegionId",
-    "SkuMeter",
-    "SkuPriceDetails", "ChargeDescription", "x_Unit", "x_ServiceTier", "x_Batch", "x_UsageType",
+    "SkuMeter", "SkuPriceDetails", "ChargeClass", "ChargeDescription", "x_Unit", "x_ServiceTier", "x_Batch",
+    "x_UsageType",
 )  # fmt: skip
 _METER = re.compile(
     r"(?:[A-Z]{2,4}\d?-)?(?P<model>.+?)-(?:mantle-)?(?P<meter>"
@@ -58,10 +58,10 @@ def read_focus(provider: str, content: bytes, rows_max: int) -> ProviderBill:
     for cells in _lines(content):
         if not rule.is_about(cells["ServiceProviderName"], cells["ServiceName"]):
             continue
-        day = _day(cells)
-        if cells["ChargeCategory"].lower() != "usage":
-            left[kept_text(cells["ChargeCategory"].lower()[:40])] += 1
+        if beside := _beside(cells):
+            left[beside] += 1
             continue
+        day = _day(cells)
         days.add(day)
         row = storable(_row(day, cells))
         if row.unit or row.amount:
@@ -125,10 +125,21 @@ class _BoundedLines:
             yield line
 
 
+def _beside(cells: Mapping[str, str]) -> str:
+    """What a row is of that is no usage of the days of this bill; '' = it is usage. Tax and credits may be of
+    a month; and a correction is of a bill before, whose days it would stand for alone."""
+    category = cells["ChargeCategory"].lower()
+    if category != "usage":
+        return kept_text(category[:40]) or "no category"
+    is_corrected = cells.get("ChargeClass", "").lower() == "correction"
+    return "corrections of bills before" if is_corrected else ""
+
+
 def _day(cells: Mapping[str, str]) -> date:
     try:
         start, end = (
-            datetime.fromisoformat(cells[name]) for name in ("ChargePeriodStart", "ChargePeriodEnd")
+            datetime.fromisoformat(cells[name].removesuffix(" UTC"))
+            for name in ("ChargePeriodStart", "ChargePeriodEnd")
         )
     except ValueError:
         raise BillError("has a charge period that is no date and time of ISO 8601") from None
