@@ -107,3 +107,17 @@ def test_times_are_read_as_bigquery_writes_them() -> None:
     google = {"ServiceName": "Vertex AI", "ServiceProviderName": "Google Cloud", "BilledCost": "1"}
     said = {"ChargePeriodStart": f"{DAY} 00:00:00 UTC", "ChargePeriodEnd": f"{DAY} 01:00:00.000000 UTC"}
     assert read_bill("vertex", focus(google | said)).days == ((DAY, "cost"),)
+
+
+def test_a_page_that_is_in_the_file_twice_counts_once() -> None:
+    page = openai_costs({DAY: [openai_line("m, input", 3, 1_000)]})
+    longer = openai_costs({DAY: [openai_line("m, input", 3, 1_000)], NEXT: [openai_line("m, input", 6, 2_000)]})
+    bill = read_bill("openai", page + b"\n" + longer + b"\n" + page)
+    assert [(row.day, row.amount) for row in bill.rows] == [(DAY, 3), (NEXT, 6)]
+    assert bill.notes == ("the same is in the file twice, on pages of the same days: it counts once",)
+
+
+def test_lines_that_differ_in_nothing_but_a_project_are_of_two() -> None:
+    lines = [openai_line("m, input", 3, 1_000).model_copy(update={"project_id": name}) for name in "ab"]
+    bills = [openai_costs({DAY: [line]}) for line in lines]
+    assert len(read_bill("openai", b"\n".join(bills)).rows) == 2

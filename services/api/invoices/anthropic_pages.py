@@ -70,13 +70,6 @@ class AnthropicBucket(Struct, frozen=True):
         return utc_day(self.starting_at, self.ending_at)
 
 
-class AnthropicPage(Struct, frozen=True):
-    """An answer of a cost report or a usage report."""
-
-    data: list[AnthropicBucket]
-    has_more: bool | None = None
-
-
 def rows_of(bucket: AnthropicBucket) -> Iterator[InvoiceLine]:
     """Raises BillError."""
     day = bucket.day

@@ -72,13 +72,6 @@ class OpenAIBucket(Struct, frozen=True):
         return utc_day(start, end)
 
 
-class OpenAIPage(Struct, frozen=True):
-    """An answer of `/v1/organization/costs` or `/v1/organization/usage/completions`."""
-
-    data: list[OpenAIBucket]
-    has_more: bool = False
-
-
 def rows_of(bucket: OpenAIBucket) -> Iterator[InvoiceLine]:
     """Raises BillError for results that are neither costs nor usage of tokens."""
     day = bucket.day

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import date
+from hashlib import blake2b
 
 import msgspec
 
@@ -15,8 +16,8 @@ PROVIDERS = ("openai", "anthropic")
 GROUPS_MAX = 100
 """Of a day, in Anthropic's reports: what lies beyond has no row."""
 ROWS_MAX = 200_000
-_openai = msgspec.json.Decoder(openai_pages.OpenAIPage, strict=False).decode
-_anthropic = msgspec.json.Decoder(anthropic_pages.AnthropicPage, strict=False).decode
+_openai = msgspec.json.Decoder(openai_pages.OpenAIBucket, strict=False).decode
+_anthropic = msgspec.json.Decoder(anthropic_pages.AnthropicBucket, strict=False).decode
 
 
 def read_bill(provider: str, content: bytes) -> ProviderBill:
@@ -25,55 +26,79 @@ def read_bill(provider: str, content: bytes) -> ProviderBill:
         return read_focus(provider, content, ROWS_MAX)
     if provider not in PROVIDERS:
         raise BillError(f"is no CSV: bills of {provider} come in FOCUS")
-    rows: list[InvoiceLine] = []
-    days: set[tuple[date, InvoiceKind]] = set()
-    notes: set[str] = set()
-    kinds: set[InvoiceKind] = set()
-    empty: list[date] = []
-    has_more = False
+    bill = _PagedBill(provider)
     for page in _pages(content):
         try:
-            for day, found, results in _buckets(provider, page):
-                rows += found
-                if len(rows) > ROWS_MAX:
-                    raise BillError(f"has more than {ROWS_MAX:,} rows: import it month by month")
-                kinds |= {row.kind for row in found}
-                days |= {(day, row.kind) for row in found}
-                if not found:
-                    empty.append(day)
-                if results >= GROUPS_MAX and provider == "anthropic":
-                    notes.add(
-                        f"{day} has {results} groups, as many as a report has at most: import the report "
-                        "without groups too, which has the whole"
-                    )
-            has_more = _has_more(page)
+            bill.add(page)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise BillError(f"is no page of {provider}'s: {error}") from None
-    if has_more:
-        notes.add("the last page says that there are more: days behind it are not in the file")
-    if not kinds and not empty:
-        raise BillError("has no days")
-    days |= {(day, kind) for day in empty for kind in kinds or {"cost"}}
-    return ProviderBill(
-        provider=provider, rows=tuple(rows), days=tuple(sorted(days)), notes=tuple(sorted(notes))
-    )
+    return bill.whole()
 
 
-def _buckets(provider: str, page: bytes) -> Iterator[tuple[date, list[InvoiceLine], int]]:
-    if provider == "openai":
-        for bucket in _openai(page).data:
-            yield bucket.day, list(map(storable, openai_pages.rows_of(bucket))), len(bucket.results)
-    else:
-        for one in _anthropic(page).data:
-            yield one.day, list(map(storable, anthropic_pages.rows_of(one))), len(one.results)
-
-
-def _has_more(page: bytes) -> bool:
-    return bool(msgspec.json.decode(page, type=_More).has_more)
-
-
-class _More(msgspec.Struct):
+class _Page(msgspec.Struct):
+    data: list[msgspec.Raw]
     has_more: bool | None = None
+
+
+class _PagedBill:
+    """Pages put together: a bucket that is on two of them counts once."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._rows: list[InvoiceLine] = []
+        self._days: set[tuple[date, InvoiceKind]] = set()
+        self._empty: set[date] = set()
+        self._notes: set[str] = set()
+        self._seen: set[bytes] = set()
+        self._has_more = False
+
+    def add(self, page: bytes) -> None:
+        """Raises BillError and MsgspecError."""
+        said = msgspec.json.decode(page, type=_Page)
+        of_page: list[InvoiceLine] = []
+        for raw in said.data:
+            day, found, results = _bucket(self._provider, raw)
+            digest = blake2b(raw, digest_size=16).digest()
+            if found and digest in self._seen:
+                self._notes.add("the same is in the file twice, on pages of the same days: it counts once")
+                continue
+            self._seen.add(digest)
+            of_page += found
+            if not found:
+                self._empty.add(day)
+            if results >= GROUPS_MAX and self._provider == "anthropic":
+                self._notes.add(
+                    f"{day} has {results} groups, as many as a report has at most: import the report without "
+                    "groups too, which has the whole"
+                )
+            if len(self._rows) + len(of_page) > ROWS_MAX:
+                raise BillError(f"has more than {ROWS_MAX:,} rows: import it month by month")
+        self._rows += of_page
+        self._days |= {(row.day, row.kind) for row in of_page}
+        self._has_more = bool(said.has_more)
+
+    def whole(self) -> ProviderBill:
+        """Raises BillError."""
+        if self._has_more:
+            self._notes.add("the last page says that there are more: days behind it are not in the file")
+        if not self._days and not self._empty:
+            raise BillError("has no days")
+        kinds: set[InvoiceKind] = {kind for _, kind in self._days} or {"cost"}
+        days = self._days | {(day, kind) for day in self._empty for kind in kinds}
+        return ProviderBill(
+            provider=self._provider,
+            rows=tuple(self._rows),
+            days=tuple(sorted(days)),
+            notes=tuple(sorted(self._notes)),
+        )
+
+
+def _bucket(provider: str, raw: msgspec.Raw) -> tuple[date, list[InvoiceLine], int]:
+    if provider == "openai":
+        of_day = _openai(raw)
+        return of_day.day, list(map(storable, openai_pages.rows_of(of_day))), len(of_day.results)
+    one = _anthropic(raw)
+    return one.day, list(map(storable, anthropic_pages.rows_of(one))), len(one.results)
 
 
 def _pages(content: bytes) -> Iterator[bytes]:
