@@ -121,3 +121,22 @@ def test_lines_that_differ_in_nothing_but_a_project_are_of_two() -> None:
     lines = [openai_line("m, input", 3, 1_000).model_copy(update={"project_id": name}) for name in "ab"]
     bills = [openai_costs({DAY: [line]}) for line in lines]
     assert len(read_bill("openai", b"\n".join(bills)).rows) == 2
+
+
+def test_a_group_of_no_model_is_no_total_of_the_day() -> None:
+    # Of code execution a report by model says no model; its 3 cents are not all that the day cost.
+    grouped = report({"amount": "600", "model": "m"}, {"amount": "3", "model": None})
+    found = {(row.kind, row.model): row.amount for row in read_bill("anthropic", grouped).rows}
+    assert found == {("cost", "m"): 6, ("cost", "(unattributed)"): Decimal("0.03")}
+    page = openai_costs({DAY: [openai_line("m, input", 6, 1_000), openai_line(None, 0.03)]})
+    assert {(row.kind, row.model) for row in read_bill("openai", page).rows} == {
+        ("cost", "m"), ("cost", "(unattributed)")
+    }  # fmt: skip
+    alone = read_bill("anthropic", grouped + b"\n" + report({"amount": "603"}))
+    assert [row.amount for row in alone.rows if row.kind == "total"] == [Decimal("6.03")]
+
+
+def test_groups_that_overlap_are_no_bill() -> None:
+    rows = [{"amount": "600", "rbac_group_id": "rbac_group_1"}, {"amount": "600", "rbac_group_id": None}]
+    with pytest.raises(BillError, match="rbac_group_id"):
+        read_bill("anthropic", report(*rows))

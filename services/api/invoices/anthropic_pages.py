@@ -39,6 +39,7 @@ class AnthropicGroup(Struct, frozen=True):
     inference_geo: str | None = None
     speed: str | None = None
     description: str | None = None
+    rbac_group_id: str | None = None
 
 
 class AnthropicResult(AnthropicGroup, frozen=True):
@@ -81,6 +82,8 @@ def rows_of(bucket: AnthropicBucket) -> Iterator[InvoiceLine]:
 
 
 def _rows(day: date, result: AnthropicResult, group: AnthropicGroup) -> Iterator[InvoiceLine]:
+    if group.rbac_group_id is not None:
+        raise BillError("is grouped by rbac_group_id: who is in several counts in each, so ask without it")
     told: dict[str, Any] = {
         "day": day,
         "tier": "fast" if group.speed == "fast" else tier_of(group.service_tier or group.speed),

@@ -16,6 +16,8 @@ PROVIDERS = ("openai", "anthropic")
 GROUPS_MAX = 100
 """Of a day, in Anthropic's reports: what lies beyond has no row."""
 ROWS_MAX = 200_000
+UNATTRIBUTED = "(unattributed)"
+"""What a report by model says of no model, such as code execution."""
 _openai = msgspec.json.Decoder(openai_pages.OpenAIBucket, strict=False).decode
 _anthropic = msgspec.json.Decoder(anthropic_pages.AnthropicBucket, strict=False).decode
 
@@ -73,6 +75,8 @@ class _PagedBill:
                 )
             if len(self._rows) + len(of_page) > ROWS_MAX:
                 raise BillError(f"has more than {ROWS_MAX:,} rows: import it month by month")
+        if any(row.kind == "cost" for row in of_page):  # told apart: what names nothing is a group as well
+            of_page = [_unattributed(row) if row.kind == "total" else row for row in of_page]
         self._rows += of_page
         self._days |= {(row.day, row.kind) for row in of_page}
         self._has_more = bool(said.has_more)
@@ -91,6 +95,10 @@ class _PagedBill:
             days=tuple(sorted(days)),
             notes=tuple(sorted(self._notes)),
         )
+
+
+def _unattributed(row: InvoiceLine) -> InvoiceLine:
+    return msgspec.structs.replace(row, kind="cost", model=UNATTRIBUTED)
 
 
 def _bucket(provider: str, raw: msgspec.Raw) -> tuple[date, list[InvoiceLine], int]:
