@@ -28,6 +28,8 @@ class InvoiceLine(Struct, frozen=True, kw_only=True):
 
     day: date
     kind: InvoiceKind
+    account: str = ""
+    """Which of several organisations with the provider is billed."""
     model: str = ""
     """As the bill calls it; of what no model is named for, the unit or the line. '' = of a total."""
     unit: str = ""

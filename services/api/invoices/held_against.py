@@ -64,13 +64,13 @@ def held_against(
 ) -> list[Variance]:
     """Of the days that the bill speaks of: by day, then by model."""
     models, totals, at_all = _by_model(billed, booked, name_of)
-    wholes = {day: total(row.amount or ZERO for row in rows) for day, rows in totals.items() if day in days}
-    grouped = {day for model in models.values() for day in model.costs}
-    alone = {day for day in wholes if day not in grouped}
-    of_day: dict[date, Decimal] = defaultdict(lambda: ZERO)
+    groups: dict[date, list[InvoiceLine]] = defaultdict(list)
     for model in models.values():
         for day, rows in model.costs.items():
-            of_day[day] = _add(of_day[day], total(row.amount or ZERO for row in rows))
+            groups[day] += rows
+    of_day = {day: total(row.amount or ZERO for row in rows) for day, rows in groups.items()}
+    wholes = {day: _whole_of(rows, groups.get(day, [])) for day, rows in totals.items() if day in days}
+    alone = {day for day in wholes if day not in groups}
     cut = {
         day
         for day in wholes
@@ -90,6 +90,14 @@ def held_against(
             note = "" if cause else "the groups come to more than the total: one usage lies in several"
             found.append(Variance(day, "", left, ZERO, cause, rest, note))
     return sorted(found, key=lambda each: (each.day, each.model == "", each.model))
+
+
+def _whole_of(totals: Iterable[InvoiceLine], groups: Iterable[InvoiceLine]) -> Decimal:
+    """Of each account the total where there is one, else its groups."""
+    totals = list(totals)
+    stated = {row.account for row in totals}
+    rest = [row for row in groups if row.account not in stated]
+    return total(row.amount or ZERO for row in (*totals, *rest))
 
 
 def _by_model(
@@ -178,11 +186,20 @@ def _first(sides: Iterable[Mapping[BilledCell, CellWorth]], cell: BilledCell) ->
 
 
 def _quantities_of(model: _Model, day: date) -> list[InvoiceLine]:
-    """Where costs state all quantities these, else those of usage."""
-    costs = model.costs.get(day, [])
-    if costs and all(row.quantity is not None and row.unit for row in costs):
-        return costs
-    return model.usage.get(day, [])
+    """Of each account: where costs state all quantities these, else those of usage; [] where one has neither,
+    for then nobody knows how much all used."""
+    costs, usage = model.costs.get(day, []), model.usage.get(day, [])
+    if not costs:
+        return usage
+    found: list[InvoiceLine] = []
+    for account in dict.fromkeys(row.account for row in costs):
+        own = [row for row in costs if row.account == account]
+        if not all(row.quantity is not None and row.unit for row in own):
+            own = [row for row in usage if row.account == account]
+        if not own:
+            return []
+        found += own
+    return found
 
 
 def _whole(

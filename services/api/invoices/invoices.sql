@@ -52,7 +52,7 @@ ORDER BY i.imported_at DESC, i.import_id DESC LIMIT $3
 
 -- part: in_force
 -- Of each day and kind, in each account of the provider $1 (in $4 alone, where that is not null), the newest import.
-SELECT DISTINCT ON (i.account, d.kind, d.day) d.import_id, d.kind, d.day
+SELECT DISTINCT ON (i.account, d.kind, d.day) d.import_id, d.kind, d.day, i.account
 FROM invoice_days d JOIN invoice_imports i USING (import_id)
 WHERE i.provider = $1 AND d.day >= $2 AND d.day < $3 AND ($4::text IS NULL OR i.account = $4)
 ORDER BY i.account, d.kind, d.day, i.imported_at DESC, i.import_id DESC
@@ -63,7 +63,7 @@ SELECT DISTINCT day, kind FROM ({in_force}) AS f
 
 -- name: billed
 -- What they say.
-SELECT r.day, r.kind, r.model, r.unit, r.tier, r.context, r.region, r.currency, r.quantity, r.amount, r.listed, r.tolerance
+SELECT f.account, r.day, r.kind, r.model, r.unit, r.tier, r.context, r.region, r.currency, r.quantity, r.amount, r.listed, r.tolerance
 FROM invoice_rows r JOIN ({in_force}) AS f USING (import_id, kind, day)
 
 -- name: sellers
