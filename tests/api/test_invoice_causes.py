@@ -124,6 +124,12 @@ def test_a_model_that_no_event_named_is_unseen() -> None:
     assert [row.model for row in found] == ["m", "other"]
 
 
+def test_a_credit_is_no_usage_that_nobody_saw() -> None:
+    found = held("openai", lines(openai_line("credits", -5.0)))
+    assert [(row.model, causes([row])) for row in found] == [("credits", {"unexplained": "-5"}), ("m", {})]
+    assert "a credit or a refund" in found[0].note
+
+
 def test_usage_that_the_bill_lacks_is_unbilled() -> None:
     assert causes(held("openai", lines(output=0.9))) == {"unbilled": "-1.5"}
     only = openai_costs({DAY: [openai_line("m, input", 6, 2 * M)]})

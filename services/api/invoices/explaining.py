@@ -108,7 +108,8 @@ def explained(
     moves = list(moves)
     named = {move.cause for move in moves}
     if booked.is_empty and named <= {"unseen"}:
-        return {"unseen": billed.amount} if billed.amount else {}
+        cause = "unseen" if billed.amount > 0 else UNEXPLAINED  # a credit is no usage
+        return {cause: billed.amount} if billed.amount else {}
     if billed.is_absent and named <= {"unbilled"}:
         causes["unbilled"] = _subtract(ZERO, booked.compared)
         return {cause: amount for cause, amount in causes.items() if amount}

@@ -174,7 +174,9 @@ def _variance(
         causes["truncated"] = causes.pop("unbilled")
     unexplained = causes.pop(UNEXPLAINED, ZERO)
     note = ""
-    if unexplained and bill.quantities is None:
+    if unexplained and bill.amount < 0:
+        note = "less than nothing was billed: a credit or a refund, which is no usage"
+    elif unexplained and bill.quantities is None:
         note = "the bill states amounts without quantities: import the usage report of these days too"
     elif unexplained and not bill.is_by_cell:
         note = "quantities and amounts are not told apart alike: import both reports with the same groups"
