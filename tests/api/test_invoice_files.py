@@ -140,3 +140,19 @@ def test_groups_that_overlap_are_no_bill() -> None:
     rows = [{"amount": "600", "rbac_group_id": "rbac_group_1"}, {"amount": "600", "rbac_group_id": None}]
     with pytest.raises(BillError, match="rbac_group_id"):
         read_bill("anthropic", report(*rows))
+
+
+def test_lines_of_openai_that_nobody_knows_are_told_when_they_come_in() -> None:
+    # Else a new word of theirs for tokens is `unseen` by the one name, and `unbilled` by the other.
+    known, tokens = openai_line("m, input", 3, 1_000), openai_line("m, new sort of tokens", 3, 1_000)
+    bill = read_bill("openai", openai_costs({DAY: [known, tokens, openai_line("dall-e-3", 1)]}))
+    assert bill.notes == (
+        "2 lines are of no meter that is known here, the first is 'm, new sort of tokens': compared by that name alone",
+    )
+
+
+def test_what_is_stored_is_no_call_of_the_tool() -> None:
+    [row] = read_bill(
+        "openai", openai_costs({DAY: [openai_line("file search storage", 1, 5, unit="gibibyte_hours")]})
+    ).rows
+    assert (row.model, row.unit) == ("file search storage", "")

@@ -85,6 +85,12 @@ class _PagedBill:
         """Raises BillError."""
         if self._has_more:
             self._notes.add("the last page says that there are more: days behind it are not in the file")
+        unknown = [row.model for row in self._rows if row.kind == "cost" and not row.unit]
+        if unknown and self._provider == "openai":  # of Anthropic's reports many are asked for without units
+            self._notes.add(
+                f"{len(unknown):,} lines are of no meter that is known here, the first is {unknown[0][:80]!r}: "
+                "compared by that name alone"
+            )
         if not self._days and not self._empty:
             raise BillError("has no days")
         kinds: set[InvoiceKind] = {kind for _, kind in self._days} or {"cost"}
