@@ -4,11 +4,13 @@ cause that another's file made. Prices as in test_invoice_causes: 21 dollars are
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from msgspec import structs
 
 from services.api.invoices.billed import InvoiceLine
+from services.api.invoices.coverage import SpokenOf, shortfalls
 from services.api.invoices.held_against import Variance, held_against
 from services.api.invoices.pages import read_bill
 from spendmeter.contracts.money import total
@@ -74,3 +76,17 @@ def test_quantities_of_one_account_are_not_those_of_all() -> None:
     assert "usage report" in row.note
     both = bill_of("a", "anthropic", half, usage) + bill_of("b", "anthropic", half, usage)
     assert causes(held(both)) == {}
+
+
+def test_a_day_that_went_on_after_its_bill_and_one_that_an_account_lacks_are_told() -> None:
+    midnight = datetime(2026, 11, 11, tzinfo=UTC)  # the end of DAY
+    before, after = DAY - timedelta(days=1), DAY + timedelta(days=1)
+    spoken = [
+        SpokenOf(before, "cost", "a", midnight), SpokenOf(DAY, "cost", "a", midnight - timedelta(seconds=1)),
+        SpokenOf(DAY, "usage", "b", midnight), SpokenOf(DAY, "total", "b", midnight),
+        SpokenOf(after, "cost", "a", midnight),
+    ]  # fmt: skip
+    early, lacking = shortfalls(spoken, (before, after))
+    assert early.startswith("2026-11-10 was not over when a bill of it was imported")
+    assert lacking.startswith("account 'b' has no bill of 1 of these days, the first is 2026-11-09")
+    assert shortfalls([each for each in spoken if each.day == before], (before, after)) == []

@@ -115,6 +115,23 @@ async def test_bills_of_several_accounts_add_up(
     assert one["totals"]["causes"] == {"unbilled": "-0.07"}
 
 
+async def test_what_bills_lack_and_what_was_said_when_they_came_in_is_told_with_the_variance(
+    used: UsedModels, client: httpx.AsyncClient, bills: dict[str, str]
+) -> None:
+    ahead = DAY + timedelta(days=2)  # it is not over, were it midnight by now
+    line = openai_line("m, input", 0.04, 40_000)
+    await sent(client, bills, openai_costs({DAY: [line], ahead: []}, more=True), account="org-a")
+    assert (await variance(client, bills))["notes"] == [
+        "the last page says that there are more: days behind it are not in the file"
+    ]
+    await sent(client, bills, openai_costs({ahead: []}), account="org-b")
+    both = (await variance(client, bills, to=str(ahead + timedelta(days=1))))["notes"]
+    assert [note.split(" when ")[0].split(" of ")[0] for note in both] == [
+        f"{ahead} was not over", "account 'org-b' has no bill",
+        "the last page says that there are more: days behind it are not in the file",
+    ]  # fmt: skip
+
+
 async def test_seats_that_accrue_are_on_no_bill_of_usage(
     used: UsedModels, client: httpx.AsyncClient, bills: dict[str, str]
 ) -> None:

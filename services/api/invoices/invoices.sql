@@ -52,19 +52,26 @@ ORDER BY i.imported_at DESC, i.import_id DESC LIMIT $3
 
 -- part: in_force
 -- Of each day and kind, in each account of the provider $1 (in $4 alone, where that is not null), the newest import.
-SELECT DISTINCT ON (i.account, d.kind, d.day) d.import_id, d.kind, d.day, i.account
+SELECT DISTINCT ON (i.account, d.kind, d.day) d.import_id, d.kind, d.day, i.account, i.imported_at
 FROM invoice_days d JOIN invoice_imports i USING (import_id)
 WHERE i.provider = $1 AND d.day >= $2 AND d.day < $3 AND ($4::text IS NULL OR i.account = $4)
 ORDER BY i.account, d.kind, d.day, i.imported_at DESC, i.import_id DESC
 
 -- name: days
 -- What bills in force speak of.
-SELECT DISTINCT day, kind FROM ({in_force}) AS f
+SELECT day, kind, account, imported_at FROM ({in_force}) AS f
+
+-- name: notes
+-- What was said of them when they came in: at most {notes_max}.
+SELECT DISTINCT jsonb_array_elements_text(i.notes) AS note
+FROM invoice_imports i WHERE i.import_id IN (SELECT import_id FROM ({in_force}) AS f)
+ORDER BY note LIMIT {notes_max}
 
 -- name: billed
--- What they say.
+-- What they say: at most {rows_max} rows.
 SELECT f.account, r.day, r.kind, r.model, r.unit, r.tier, r.context, r.region, r.currency, r.quantity, r.amount, r.listed, r.tolerance
 FROM invoice_rows r JOIN ({in_force}) AS f USING (import_id, kind, day)
+LIMIT {rows_max}
 
 -- name: sellers
 -- By what names of providers there are series.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 from services.api.database.transactions import TenantConnection
 from services.api.imports.focus import alike
 from services.api.invoices.billed import InvoiceKind, InvoiceLine
+from services.api.invoices.coverage import SpokenOf, shortfalls
 from services.api.invoices.focus_rows import RULE_OF
 from services.api.invoices.held_against import NameOf
 from services.api.invoices.sides import BookedUse, RateOf
@@ -35,7 +37,11 @@ from spendmeter.pricing.charged import CHARGE_UNIT
 from spendmeter.pricing.price_book import PriceBook
 
 ROWS_MAX = 200_000
-SQL = load_sql(Path(__file__).with_name("invoices.sql"), {"rows_max": str(ROWS_MAX), "charge": CHARGE_UNIT})
+NOTES_MAX = 20
+SQL = load_sql(
+    Path(__file__).with_name("invoices.sql"),
+    {"rows_max": str(ROWS_MAX), "notes_max": str(NOTES_MAX), "charge": CHARGE_UNIT},
+)
 DAY = timedelta(days=1)
 _REPORTED_UNIT = "reported_cost"
 
@@ -49,7 +55,9 @@ class ReadInvoice:
     booked: list[Any]
     """Rows of `booked`; empty without a bill."""
     is_cut: bool
-    """Whether the book has more rows than are read."""
+    """Whether the book or the bills have more rows than are read."""
+    notes: list[str]
+    """Of bills of the days asked for: what they lack, and what was said when they came in."""
 
 
 async def read_bill_and_book(
@@ -63,16 +71,20 @@ async def read_bill_and_book(
 ) -> ReadInvoice:
     """Both sides, in one transaction."""
     span = days[0] - DAY, days[1] + DAY
-    spoken: dict[date, set[InvoiceKind]] = {}
-    for row in await connection.fetch(SQL["days"], provider, *span, account):
-        spoken.setdefault(row["day"], set()).add(row["kind"])
+    spoken = [SpokenOf(**row) for row in await connection.fetch(SQL["days"], provider, *span, account)]
+    kinds: dict[date, set[InvoiceKind]] = defaultdict(set)
+    for each in spoken:
+        kinds[each.day].add(each.kind)
+    said = await connection.fetch(SQL["notes"], provider, *days, account)
+    notes = shortfalls(spoken, days) + [row["note"] for row in said]
     billed = [InvoiceLine(**row) for row in await connection.fetch(SQL["billed"], provider, *span, account)]
     booked: list[Any] = []
     if spoken:
         sellers = [row["provider"] for row in await connection.fetch(SQL["sellers"])]
         its = [name for name in sellers if _is_of(book, tenant, provider, name)]
         booked = await connection.fetch(SQL["booked"], *span, its, key_id(ACCRUALS))
-    return ReadInvoice(days=spoken, billed=billed, booked=booked, is_cut=len(booked) >= ROWS_MAX)
+    is_cut = max(len(booked), len(billed)) >= ROWS_MAX
+    return ReadInvoice(days=kinds, billed=billed, booked=booked, is_cut=is_cut, notes=notes)
 
 
 def _is_of(book: PriceBook, tenant: str, asked: str, provider: str) -> bool:

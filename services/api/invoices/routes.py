@@ -145,7 +145,7 @@ async def get_invoice_variance(
             currency=currency,
             days=days,
             covered=covered,
-            notes=not_added_up(caller.onlooker, unfolded),
+            notes=[*not_added_up(caller.onlooker, unfolded), *read.notes],
             complete=complete,
         )
 

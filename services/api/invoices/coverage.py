@@ -1,0 +1,44 @@
+"""What bills speak of, and where they fall short of the days that are asked about. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+
+from services.api.invoices.billed import InvoiceKind
+
+_DAY = timedelta(days=1)
+
+
+class SpokenOf(NamedTuple):
+    """A day of an account's bill in force, and when that came in."""
+
+    day: date
+    kind: InvoiceKind
+    account: str
+    imported_at: datetime
+
+
+def shortfalls(spoken: Iterable[SpokenOf], days: tuple[date, date]) -> list[str]:
+    """Why what was booked may be on no bill yet: a day that went on after its bill was made; an account
+    without a bill of a day that others have one of."""
+    costs = [each for each in spoken if each.kind != "usage" and days[0] <= each.day < days[1]]
+    early = {
+        each.day for each in costs if each.imported_at < datetime.combine(each.day + _DAY, time(), UTC)
+    }
+    notes = [
+        f"{day} was not over when a bill of it was imported: what came later is told as unbilled, until it "
+        "is imported anew"
+        for day in sorted(early)
+    ]
+    of_account: dict[str, set[date]] = defaultdict(set)
+    for each in costs:
+        of_account[each.account].add(each.day)
+    every = {each.day for each in costs}
+    for account, its in sorted(of_account.items()):
+        if missing := sorted(every - its):
+            notes.append(
+                f"account {account!r} has no bill of {len(missing):,} of these days, the first is "
+                f"{missing[0]}: what it used is told as unbilled"
+            )
+    return notes
