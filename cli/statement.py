@@ -60,7 +60,7 @@ def _print(answer: Any) -> None:
         say(
             f"{unpriced:,} events behind these lines have no amount yet: the statement is too small by theirs"
         )
-    say("not closed, and held against no invoice")
+    say("not closed, and held against no invoice: spendmeter invoice variance is of the whole book")
 
 
 def _how(line: Any) -> str:

@@ -276,8 +276,9 @@ class StatementLine(BaseModel):
 
 
 class Statement(Complete):
-    """What a cost centre bears of a month. Periods are not closed yet and no invoice is held against them, so
-    `closed_at`, `corrections_of_closed_periods` and `invoice_variance` are null: not known, and not 0."""
+    """What a cost centre bears of a month. Periods are not closed yet, and a provider's bill names no cost
+    centre (it is held against the whole book: `/v1/invoices/variance`), so `closed_at`,
+    `corrections_of_closed_periods` and `invoice_variance` are null: not known, and not 0."""
 
     TABLES: ClassVar = ("lines",)
 
