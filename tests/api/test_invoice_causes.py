@@ -258,6 +258,21 @@ def test_another_rate_of_exchange_is_currency_alone() -> None:
     assert causes(held("openai", bill, rates={"USD": "0.9"})) == {"currency": "0.21"}
 
 
+def test_what_no_rate_of_exchange_can_be_is_unexplained() -> None:
+    # 18.9 euros were booked; at twice the price, or at a rate that no day has had, 37.8 were billed: nobody knows.
+    bill = openai_costs(
+        {
+            DAY: [
+                openai_line("m, input", 10.8, 2 * M, currency="eur"),
+                openai_line("m, output", 27.0, M, currency="eur"),
+            ]
+        }
+    )
+    [row] = held("openai", bill, rates={"USD": "0.9"})
+    assert causes([row]) == {"unexplained": "18.9"}
+    assert "another rate or another price" in row.note
+
+
 def test_without_a_rate_nothing_is_compared_and_nothing_is_zero() -> None:
     bill = openai_costs({DAY: [openai_line("m, input", 5.46, 2 * M, currency="eur")]})
     [row] = held("openai", bill)

@@ -21,6 +21,8 @@ CAUSES: Mapping[str, str] = tomllib.loads(Path(__file__).with_name("causes.toml"
 UNEXPLAINED = "unexplained"
 _WORKING = Decimal("1E-10")
 """What prorating may leave: each move is rounded to twelve places."""
+RATE_OFF_MAX = Decimal("0.1")
+"""How far a bill's rate of exchange lies from that of the day, at most: what is more may be a price too."""
 _add, _subtract = EXACT.add, EXACT.subtract
 
 
@@ -154,12 +156,18 @@ def _of_prices(
         discount = _subtract(ZERO, agreed) if abs(_add(left, agreed)) <= tolerance < abs(left) else ZERO
     causes["discount"] = _add(causes["discount"], discount)
     left = _subtract(left, discount)
-    cause = _cause_of_rest(billed, booked, left, tolerance=tolerance, known=known)
+    cause = _cause_of_rest(billed, booked, left, worth=worth, tolerance=tolerance, known=known)
     causes[cause] = _add(causes[cause], left)
 
 
 def _cause_of_rest(
-    billed: BilledDay, booked: BookedDay, left: Decimal, *, tolerance: Decimal, known: bool
+    billed: BilledDay,
+    booked: BookedDay,
+    left: Decimal,
+    *,
+    worth: Decimal,
+    tolerance: Decimal,
+    known: bool,
 ) -> str:
     if abs(left) <= tolerance:
         return "rounding"
@@ -168,7 +176,7 @@ def _cause_of_rest(
     if not known or not billed.is_by_cell:
         return UNEXPLAINED
     if booked.is_converted:
-        return "currency"
+        return "currency" if abs(left) <= EXACT.multiply(abs(worth), RATE_OFF_MAX) else UNEXPLAINED
     return "provisional" if booked.is_provisional else "price"
 
 

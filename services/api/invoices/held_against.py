@@ -176,6 +176,8 @@ def _variance(
     note = ""
     if unexplained and bill.amount < 0:
         note = "less than nothing was billed: a credit or a refund, which is no usage"
+    elif unexplained and book.is_converted and bill.is_by_cell:
+        note = "far more or less than our rate of exchange makes it: another rate or another price"
     elif unexplained and bill.quantities is None:
         note = "the bill states amounts without quantities: import the usage report of these days too"
     elif unexplained and not bill.is_by_cell:
