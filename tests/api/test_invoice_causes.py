@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from services.api.invoices.billed import BillError, InvoiceLine
 from services.api.invoices.held_against import Variance, held_against
@@ -223,6 +224,19 @@ def test_another_region_is_region_alone() -> None:
         }
     )
     assert causes(held("anthropic", bill, usage)) == {"region": "0.6"}  # 10 % more of 6
+
+
+def test_a_region_that_events_do_not_say_is_no_other_region() -> None:
+    # A tenth was given of 21; AWS names a region in each row, and no event did.
+    bill = focus(
+        {"SkuMeter": "USE1-m-input-tokens", "ConsumedQuantity": "500", "BilledCost": "1.35", "ListCost": "1.5", "RegionId": "us-east-1"},
+        {"SkuMeter": "USW2-m-input-tokens", "ConsumedQuantity": "1500", "BilledCost": "4.05", "ListCost": "4.5", "RegionId": "us-west-2"},
+        {"SkuMeter": "USE1-m-output-tokens", "ConsumedQuantity": "1000", "BilledCost": "13.5", "ListCost": "15", "RegionId": "us-east-1"},
+    )  # fmt: skip
+    book = [structs.replace(use, region="") for use in (INPUT, OUTPUT)]
+    assert causes(held("bedrock", bill, book=book)) == {"discount": "-2.1"}
+    agreed = [structs.replace(use, contracted=use.contracted * 2) for use in book]  # 42, which is no price of theirs
+    assert causes(held("bedrock", bill.replace(b"ListCost", b"x_List"), book=agreed)) == {"price": "-23.1"}
 
 
 def test_a_discount_that_the_bill_states_and_the_catalog_lacks_is_discount_alone() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 from typing import NamedTuple
 
 from services.api.invoices.billed import InvoiceLine
@@ -136,7 +137,9 @@ def _of_model(
     rate_of: RateOf,
 ) -> list[Variance]:
     rows = {day: _quantities_of(model, day) for day in days}
-    told = told_of([row for of_day in rows.values() for row in of_day])
+    told = told_of(
+        [row for of_day in rows.values() for row in of_day], chain.from_iterable(model.booked.values())
+    )
     billed = {day: billed_day(model.costs.get(day, []), rows[day], told) for day in days}
     booked = {day: booked_day(model.booked.get(day, []), told, currency, rate_of) for day in days}
     compared = [day for day in days if not booked[day].no_rate]

@@ -16,6 +16,7 @@ from services.api.invoices.billed import InvoiceKind, InvoiceLine
 from services.api.invoices.coverage import SpokenOf, shortfalls
 from services.api.invoices.focus_rows import RULE_OF
 from services.api.invoices.held_against import NameOf
+from services.api.invoices.pages import PROVIDERS
 from services.api.invoices.sides import BookedUse, RateOf
 from services.api.invoices.vendor_words import (
     ANYWHERE,
@@ -126,11 +127,14 @@ def booked_uses(rows: Iterable[Any], book: PriceBook, tenant: str, provider: str
     models = {(row["provider"], row["sku"]) for row in rows}
     names = {model: _named(book, tenant, *model) for model in models}
     prices = book.entries({row["entry"] for row in rows if row["entry"]})
-    left_out = LEFT_OUT.get(provider, [])
-    return [_use(row, names[row["provider"], row["sku"]], prices, left_out) for row in rows]
+    left_out, anywhere = LEFT_OUT.get(provider, []), ANYWHERE if provider in PROVIDERS else ""
+    return [_use(row, names[row["provider"], row["sku"]], prices, left_out, anywhere) for row in rows]
 
 
-def _use(row: Any, name: str, prices: Mapping[str, Any], left_out: list[str]) -> BookedUse:
+def _use(
+    row: Any, name: str, prices: Mapping[str, Any], left_out: list[str], anywhere: str
+) -> BookedUse:
+    """`anywhere`: the region of an event that names none; '' = one that nobody knows, as a cloud's."""
     entry = prices.get(row["entry"])
     is_long = isinstance(entry, Price) and entry.when.context_min is not None
     unit = "" if row["unit"] == _REPORTED_UNIT else counted_as(row["unit"])
@@ -142,7 +146,7 @@ def _use(row: Any, name: str, prices: Mapping[str, Any], left_out: list[str]) ->
         unit=unit,
         tier=tier,
         context=LONG if is_long else SHORT,
-        region=region_of(row["region"]) or ANYWHERE,
+        region=region_of(row["region"] or None) or anywhere,
         status=row["status"],
         currency=row["contracted_in"],
         quantity=row["quantity"],

@@ -32,6 +32,7 @@ class BookedUse(Struct, frozen=True, kw_only=True):
     tier: str
     context: str
     region: str
+    """'' = nobody knows: then it is not compared."""
     status: str
     currency: str
     quantity: Decimal
@@ -44,9 +45,11 @@ RateOf = Callable[[str, date], Decimal | None]
 """How much of the bill's currency one of another was worth on a day."""
 
 
-def told_of(rows: Sequence[InvoiceLine]) -> tuple[str, ...]:
-    """What the bill tells apart wherever it states a quantity."""
-    return tuple(name for name in _DIMENSIONS if rows and any(getattr(row, name) is not None for row in rows))
+def told_of(rows: Sequence[InvoiceLine], uses: Iterable[BookedUse]) -> tuple[str, ...]:
+    """What the bill tells apart wherever it states a quantity, and events did."""
+    by_bill = [name for name in _DIMENSIONS if any(getattr(row, name) is not None for row in rows)]
+    unknown = {name for use in uses for name in by_bill if not getattr(use, name)}
+    return tuple(name for name in by_bill if name not in unknown)
 
 
 def _cell(row: InvoiceLine | BookedUse, told: Collection[str]) -> BilledCell:
@@ -76,12 +79,16 @@ def billed_day(
         sums = worth[_cell(row, told)]
         sums[0] = _add(sums[0], row.amount or ZERO)
         sums[1] = _add(sums[1], (row.amount if row.listed is None else row.listed) or ZERO)
-    apart = {(row.unit, *(getattr(row, name) for name in _DIMENSIONS)) for row in costs}
-    is_alike = len(apart) == len(worth)  # else amounts are told apart by more than quantities are
+    amounts, counts = _apart(costs), _apart(stated)
+    is_alike = len(amounts) == len(worth) or amounts <= counts  # else amounts are told apart by more
     found.is_by_cell = is_alike and all(row.unit for row in costs) and worth.keys() <= quantities.keys()
     if found.is_by_cell:
         found.priced = {cell: CellWorth(quantities[cell], *sums) for cell, sums in worth.items()}
     return found
+
+
+def _apart(rows: Iterable[InvoiceLine]) -> set[tuple[str | None, ...]]:
+    return {(row.unit, *(getattr(row, name) for name in _DIMENSIONS)) for row in rows}
 
 
 def booked_day(uses: Iterable[BookedUse], told: Collection[str], currency: str, rate_of: RateOf) -> BookedDay:
