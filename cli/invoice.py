@@ -53,7 +53,7 @@ def import_(
       spendmeter invoice import costs-*.json --provider openai
       spendmeter invoice import cost_report.json --provider anthropic
       spendmeter invoice import usage_report.json --provider anthropic
-      spendmeter invoice import focus-2026-11.csv.gz --provider bedrock
+      spendmeter invoice import focus-2026-11-*.csv.gz --provider bedrock
     """
     if not os.environ.get(KEY):
         fail(NO_KEY)
@@ -157,13 +157,14 @@ def _month(text: str) -> tuple[str, str]:
 
 @contextmanager
 def _joined(files: list[Path]) -> Iterator[IO[bytes]]:
-    """One after the other. Ends the command where one cannot be read, or they are no pages."""
-    if len(files) > 1 and not all(path.suffix == ".json" for path in files):
-        usage_error("a bill in FOCUS: one file at a time")
+    """One after the other. Ends the command where one cannot be read, or they are of several kinds."""
+    if len({path.suffix for path in files}) > 1:
+        usage_error("files of one kind at a time: .json, .csv, or .gz")
+    between = b"" if files[0].suffix == ".gz" else b"\n"
     with tempfile.TemporaryFile() as whole:
         for path in files:
             try:
-                whole.write((b"\n" if whole.tell() else b"") + path.read_bytes())
+                whole.write((between if whole.tell() else b"") + path.read_bytes())
             except OSError as error:
                 fail(f"{path} cannot be read: {error.strerror}")
         whole.seek(0)

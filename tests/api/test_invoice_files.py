@@ -156,3 +156,11 @@ def test_what_is_stored_is_no_call_of_the_tool() -> None:
         "openai", openai_costs({DAY: [openai_line("file search storage", 1, 5, unit="gibibyte_hours")]})
     ).rows
     assert (row.model, row.unit) == ("file search storage", "")
+
+
+def test_parts_of_an_export_are_one_bill() -> None:
+    first, second = focus({"BilledCost": "1"}), focus({"BilledCost": "2"})
+    for whole in (first + b"\n" + second, gzip.compress(first) + gzip.compress(second)):
+        assert [row.amount for row in read_bill("bedrock", whole).rows] == [1, 2]
+    with pytest.raises(BillError, match="other columns"):
+        read_bill("bedrock", first + second.replace(b"ListCost,", b"x_ListCost,"))

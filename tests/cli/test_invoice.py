@@ -59,14 +59,15 @@ def test_pages_go_in_as_they_are_one_after_the_other(api: Api, tmp_path: Path) -
     assert "2026-11-01 to 2026-11-25, 310 lines, 1520.375 USD" in printed
 
 
-def test_a_bill_in_focus_goes_in_as_it_is_and_by_itself(api: Api, tmp_path: Path) -> None:
-    files = [tmp_path / name for name in ("a.csv.gz", "b.csv.gz")]
+def test_parts_of_an_export_in_focus_go_in_as_one(api: Api, tmp_path: Path) -> None:
+    # One after the other each would stand instead of the one before, of the same days.
+    files = [tmp_path / name for name in ("a.csv.gz", "b.csv.gz", "c.csv")]
     for file in files:
         file.write_bytes(b"\x1f\x8b")
     api.answer = EXAMPLES["invoice"]
-    run("import", str(files[0]), "--provider", "bedrock")
-    assert api.sent == b"\x1f\x8b"
-    assert "one file at a time" in run("import", *map(str, files), "--provider", "bedrock", code=2)
+    run("import", *map(str, files[:2]), "--provider", "bedrock")
+    assert api.sent == b"\x1f\x8b\x1f\x8b"
+    assert "of one kind" in run("import", *map(str, files), "--provider", "bedrock", code=2)
 
 
 def test_without_a_key_that_imports_it_is_said_how_to_make_one(

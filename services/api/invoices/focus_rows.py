@@ -95,6 +95,10 @@ def _lines(content: bytes) -> Iterator[Mapping[str, str]]:
         places = {name: header.index(own) for name, own in columns.items()}
         for number, line in enumerate(lines):
             bounded.of_row = 0
+            if line and line[0].removeprefix("\ufeff") == header[0]:  # of the next part
+                if line[1:] != header[1:]:
+                    raise BillError("has parts with other columns than the first: import what has the same")
+                continue
             if number >= LINES_MAX:
                 raise BillError(f"has more than {LINES_MAX:,} rows: import it in parts")
             if len(line) == len(header):

@@ -88,8 +88,8 @@ class _PagedBill:
         unknown = [row.model for row in self._rows if row.kind == "cost" and not row.unit]
         if unknown and self._provider == "openai":  # of Anthropic's reports many are asked for without units
             self._notes.add(
-                f"{len(unknown):,} lines are of no meter that is known here, the first is {unknown[0][:80]!r}: "
-                "compared by that name alone"
+                f"{len(unknown):,} lines are of no meter that is known here, the first is "
+                f"{unknown[0][:80]!r}: compared by that name alone"
             )
         if not self._days and not self._empty:
             raise BillError("has no days")
