@@ -115,6 +115,15 @@ async def test_bills_of_several_accounts_add_up(
     assert one["totals"]["causes"] == {"unbilled": "-0.07"}
 
 
+async def test_a_bill_of_nothing_is_in_the_currency_of_the_book(
+    used: UsedModels, client: httpx.AsyncClient, bills: dict[str, str]
+) -> None:
+    await sent(client, bills, openai_costs({DAY: []}))
+    found = await variance(client, bills)
+    assert (found["currency"], found["not_compared"]) == ("USD", 0)
+    assert found["totals"]["causes"] == {"unbilled": "-0.08"}
+
+
 async def test_what_bills_lack_and_what_was_said_when_they_came_in_is_told_with_the_variance(
     used: UsedModels, client: httpx.AsyncClient, bills: dict[str, str]
 ) -> None:

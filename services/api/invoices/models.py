@@ -99,7 +99,9 @@ class InvoiceVariance(Complete):
 
     provider: str
     account: str | None
-    currency: str | None = Field(description="the bill's; null where there is no bill of these days")
+    currency: str | None = Field(
+        description="the bill's, or the book's where bills are of nothing; null where there is no bill"
+    )
     first_day: date
     until: date
     days_billed: int

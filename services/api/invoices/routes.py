@@ -126,8 +126,10 @@ async def get_invoice_variance(
     currencies = {row.currency for row in read.billed if row.currency}
     if len(currencies) > 1:
         raise invalid("account", f"bills are in {', '.join(sorted(currencies))}: ask for the account of one")
-    currency = next(iter(currencies), None)
     covered = sorted(day for day, kinds in read.days.items() if kinds & {"cost", "total"})
+    if covered and not currencies:  # billed at nothing, in whatever currency
+        currencies = {row["contracted_in"] for row in read.booked if row["contracted_in"]}
+    currency = min(currencies, default=None)
 
     def work() -> InvoiceVariance:
         rows = held_against(
