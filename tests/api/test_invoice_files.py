@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -164,3 +165,13 @@ def test_parts_of_an_export_are_one_bill() -> None:
         assert [row.amount for row in read_bill("bedrock", whole).rows] == [1, 2]
     with pytest.raises(BillError, match="other columns"):
         read_bill("bedrock", first + second.replace(b"ListCost,", b"x_ListCost,"))
+
+
+def test_where_a_page_ends_is_found_without_a_copy_of_it() -> None:
+    content = b'{"other": [' + b"{}," * 300_000 + b"{}]}"
+    tracemalloc.start()
+    with pytest.raises(BillError, match="is no page"):
+        read_bill("openai", content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * len(content)  # a dictionary is 64 bytes, and here it is of three

@@ -127,7 +127,7 @@ def _pages(content: bytes) -> Iterator[bytes]:
         except (msgspec.MsgspecError, RecursionError) as error:
             raise BillError(f"is no JSON: {error}") from None
         return
-    decoder, place = json.JSONDecoder(parse_float=str, parse_int=str), 0
+    decoder, place = json.JSONDecoder(parse_float=str, parse_int=str, object_pairs_hook=_nothing), 0
     while place < len(text):
         try:
             _, end = decoder.raw_decode(text, place)
@@ -137,3 +137,7 @@ def _pages(content: bytes) -> Iterator[bytes]:
         place = end
         while place < len(text) and text[place] in " \r\n\t,":
             place += 1
+
+
+def _nothing(_: object) -> None:
+    """Of an object: where it ends is all that is asked."""
