@@ -175,3 +175,17 @@ def test_where_a_page_ends_is_found_without_a_copy_of_it() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * len(content)  # a dictionary is 64 bytes, and here it is of three
+
+
+@pytest.mark.parametrize(
+    ("line", "model", "unit", "tier"),
+    [
+        ("evals | m, input", "m", "input_tokens", "standard"),
+        ("assistants api | file search", "tool_calls", "tool_calls", None),
+        ("flex | m, cached input", "m", "cache_read_tokens", "flex"),
+        ("new surface | m, input", "new surface | m, input", "", None),
+    ],
+)
+def test_what_asked_for_a_model_is_no_tier_of_it(line: str, model: str, unit: str, tier: str | None) -> None:
+    [row] = read_bill("openai", openai_costs({DAY: [openai_line(line, 1, 10)]})).rows
+    assert (row.model, row.unit, row.tier) == (model, unit, tier)

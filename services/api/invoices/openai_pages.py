@@ -15,6 +15,7 @@ from services.api.invoices.billed import NO_YEAR, BillError, InvoiceLine, checke
 from services.api.invoices.vendor_words import LONG, OPENAI, SHORT, tier_of
 from spendmeter.contracts.money import EXACT
 
+_ASKER = re.compile(rf"^(?:{'|'.join(OPENAI['before']['askers'])}) \| ", re.IGNORECASE)
 COSTS = "organization.costs.result"
 USAGE = ("organization.usage.completions.result", "organization.usage.embeddings.result")
 _LINE = re.compile(
@@ -103,11 +104,14 @@ def _cost(day: date, result: OpenAIResult) -> InvoiceLine:
     factor = OPENAI["quantities"].get(result.quantity_unit or "", None)
     if result.quantity is not None and (factor or result.quantity_unit is None):
         quantity = EXACT.multiply(checked(result.quantity), factor or 1)
-    read = _LINE.fullmatch(line.strip())
+    line = _ASKER.sub("", line.strip())
+    read = _LINE.fullmatch(line)
     unit = OPENAI["meters"].get(read["meter"].lower(), "") if read else ""
+    if read and read["tier"] and read["tier"].lower() not in OPENAI["before"]["tiers"]:
+        unit = ""
     if read is None or not unit:
         fee = next((unit for begins, unit in OPENAI["lines"].items() if line.lower().startswith(begins)), "")
-        return InvoiceLine(kind="cost", model=fee or line.strip(), unit=fee, quantity=quantity, **said)
+        return InvoiceLine(kind="cost", model=fee or line, unit=fee, quantity=quantity, **said)
     unit = OPENAI["of_content"].get(read["content"] or "", {}).get(unit, unit)
     return InvoiceLine(
         kind="cost",
