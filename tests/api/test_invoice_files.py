@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 import tracemalloc
 from datetime import timedelta
 from decimal import Decimal
@@ -189,3 +190,12 @@ def test_where_a_page_ends_is_found_without_a_copy_of_it() -> None:
 def test_what_asked_for_a_model_is_no_tier_of_it(line: str, model: str, unit: str, tier: str | None) -> None:
     [row] = read_bill("openai", openai_costs({DAY: [openai_line(line, 1, 10)]})).rows
     assert (row.model, row.unit, row.tier) == (model, unit, tier)
+
+
+def test_a_meter_is_no_longer_than_a_name() -> None:
+    # What is looked for in it is tried from each place on: of 50 thousand characters it took two seconds.
+    long = "a" + "-input-tokens" * 4_000 + "\n!"
+    began = time.process_time()
+    [row] = read_bill("bedrock", focus({"BilledCost": "1", "SkuMeter": long})).rows
+    assert time.process_time() - began < 0.5
+    assert len(row.model) <= 256

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from services.api.imports.focus import RULES, MeteredRule, columns_of
 from services.api.invoices.billed import (
+    TEXT_CHARACTERS_MAX,
     BillError,
     InvoiceLine,
     ProviderBill,
@@ -156,6 +157,7 @@ def _row(day: date, cells: Mapping[str, str]) -> InvoiceLine:
         raise BillError("has a row without BilledCost")
     details = _details(cells.get("SkuPriceDetails", ""))
     named = cells.get("x_UsageType") or cells.get("SkuMeter") or cells.get("ChargeDescription", "")
+    named = named[:TEXT_CHARACTERS_MAX]
     read = _METER.fullmatch(named)
     unit = cells.get("x_Unit") or _unit_of(details) or (FOCUS["meters"][read["meter"]] if read else "")
     model = details.get("ModelId") or (read["model"] if read else named) or cells["ServiceName"]
