@@ -53,8 +53,6 @@ def test_names_are_kept_short_and_without_what_no_database_and_no_terminal_takes
     first, second = read_bill("openai", page).rows
     assert first.model == r"m\x00\x1b"
     assert second.model == "n" * 256
-    taxed = focus({"BilledCost": "1"}, {"ChargeCategory": "ta\0x", "BilledCost": "1"})
-    assert read_bill("bedrock", taxed).notes == (r"1 rows of ta\x00x are not compared",)
 
 
 @pytest.mark.parametrize("currency", ["", "  ", "dollars", "u$d"])
@@ -199,3 +197,17 @@ def test_a_meter_is_no_longer_than_a_name() -> None:
     [row] = read_bill("bedrock", focus({"BilledCost": "1", "SkuMeter": long})).rows
     assert time.process_time() - began < 0.5
     assert len(row.model) <= 256
+
+
+def test_notes_of_a_bill_are_few_whatever_is_in_it() -> None:
+    rows = [{"ChargeCategory": f"made up\0{number}", "BilledCost": "1"} for number in range(100)]
+    assert read_bill("bedrock", focus({"BilledCost": "1"}, *rows)).notes == (
+        "100 rows of no category that is known are not compared",
+    )
+    groups = [{"amount": "1", "model": f"m{number}"} for number in range(100)]
+    pages = [
+        report(*groups, start=f"2026-11-{day:02}T00:00:00Z", end=f"2026-11-{day + 1:02}T00:00:00Z")
+        for day in range(1, 21)
+    ]
+    [note] = read_bill("anthropic", b"".join(pages)).notes
+    assert note.startswith("20 days have 100 groups, as many as a report has at most, the first is 2026-11-01:")

@@ -93,10 +93,10 @@ def storable(row: InvoiceLine) -> InvoiceLine:
     if row.amount is not None and not re.fullmatch("[A-Z]{3}", row.currency, re.ASCII):
         raise BillError("has an amount whose currency is no three letters of ISO 4217")
     texts = {name: said for name in _TEXTS if (said := getattr(row, name))}
-    changed = {name: kept for name, said in texts.items() if (kept := kept_text(said)) != said}
+    changed = {name: kept for name, said in texts.items() if (kept := _kept_text(said)) != said}
     return structs.replace(row, **changed) if changed else row
 
 
-def kept_text(said: str) -> str:
+def _kept_text(said: str) -> str:
     """Of what a file says, as much as is kept, and nothing that cannot be seen."""
     return visible(said[:TEXT_CHARACTERS_MAX])[:TEXT_CHARACTERS_MAX]

@@ -22,7 +22,6 @@ from services.api.invoices.billed import (
     InvoiceLine,
     ProviderBill,
     checked,
-    kept_text,
     storable,
     tolerance_of,
     utc_day,
@@ -135,7 +134,7 @@ def _beside(cells: Mapping[str, str]) -> str:
     a month; and a correction is of a bill before, whose days it would stand for alone."""
     category = cells["ChargeCategory"].lower()
     if category != "usage":
-        return kept_text(category[:40]) or "no category"
+        return category if category in FOCUS["beside"] else "no category that is known"
     is_corrected = cells.get("ChargeClass", "").lower() == "correction"
     return "corrections of bills before" if is_corrected else ""
 

@@ -51,6 +51,7 @@ class _PagedBill:
         self._days: set[tuple[date, InvoiceKind]] = set()
         self._empty: set[date] = set()
         self._notes: set[str] = set()
+        self._full: set[date] = set()
         self._seen: set[bytes] = set()
         self._has_more = False
 
@@ -69,10 +70,7 @@ class _PagedBill:
             if not found:
                 self._empty.add(day)
             if results >= GROUPS_MAX and self._provider == "anthropic":
-                self._notes.add(
-                    f"{day} has {results} groups, as many as a report has at most: import the report without "
-                    "groups too, which has the whole"
-                )
+                self._full.add(day)
             if len(self._rows) + len(of_page) > ROWS_MAX:
                 raise BillError(f"has more than {ROWS_MAX:,} rows: import it month by month")
         if any(row.kind == "cost" for row in of_page):  # told apart: what names nothing is a group as well
@@ -85,6 +83,11 @@ class _PagedBill:
         """Raises BillError."""
         if self._has_more:
             self._notes.add("the last page says that there are more: days behind it are not in the file")
+        if self._full:
+            self._notes.add(
+                f"{len(self._full):,} days have {GROUPS_MAX} groups, as many as a report has at most, the "
+                f"first is {min(self._full)}: import the report without groups too, which has the whole"
+            )
         unknown = [row.model for row in self._rows if row.kind == "cost" and not row.unit]
         if unknown and self._provider == "openai":  # of Anthropic's reports many are asked for without units
             self._notes.add(
