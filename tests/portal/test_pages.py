@@ -250,6 +250,28 @@ async def test_a_file_has_all_pages_of_a_table_and_each_column_where_it_first_st
     assert joined.split("\r\n") == ["id,units.a,units.b", '"x, ""y""",1,', "z,,2", ",,", ""]
 
 
+async def test_a_file_of_spend_has_each_group_and_each_cent_once(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    """14 teams, of which the table shows 12 by name: a second page would have all others in a row once more."""
+    teams = [f"t-{number:02}" for number in range(14)]
+    now = datetime.now(UTC).isoformat()
+    for team in teams:
+        await book.spend("acme", now, "2", team=team)
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/explore?by=team")
+    await expect(page.locator(".explorer .total")).to_have_text("$28.00")
+    tools = page.locator(".explorer > .tools")
+    async with page.expect_download() as started:
+        await tools.get_by_role("button", name="CSV").click()
+    lines = list(csv.DictReader((await (await started.value).path()).read_text("utf-8").splitlines()))
+    assert [(line["team"], line["effective"], line["others"]) for line in lines] == [
+        (team, "2", "0") for team in teams
+    ]
+    await expect(tools.locator(".bad")).to_have_count(0)
+
+
 async def test_a_receipt_is_written_as_it_is_shown_and_never_as_a_formula(
     context: BrowserContext, address: str, book: Book
 ) -> None:

@@ -18,8 +18,8 @@ export async function readCsv(address, headers) {
   return { file: new Blob([joined(pages)], { type: "text/csv" }), cut: Boolean(next) };
 }
 
-// One page: files of it are not put together here.
-export async function readParquet(address, headers) {
+// One answer as it is: files of Parquet are not put together here.
+export async function readOne(address, headers) {
   const response = await answered(address, headers);
   return { file: await response.blob(), cut: Boolean(nextOf(response)) };
 }

@@ -15,6 +15,7 @@ import { spendChart } from "./spend-chart.js";
 import { tableTools } from "./tools.js";
 
 const PAIRS = 300; // of rows and split
+const IN_FILE = 1000; // groups by name
 const COMPARED = 1000; // rows of the period before, so that few are unknown
 
 export function explorerPage(first) {
@@ -31,6 +32,7 @@ export function explorerPage(first) {
   const more = el("button", { className: "quiet", hidden: true, on: { click: toggleAll } });
   const tools = tableTools(() => ({ path: "/v1/spend", parameters: questions().rows }), {
     name: "spend",
+    top: IN_FILE,
     parquet: true,
   });
   const fine = el("p", { className: "fine" });

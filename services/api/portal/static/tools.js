@@ -1,7 +1,7 @@
 // What every table offers: its question as a command, and its rows as a file. And what copies anything.
 
 import { headersOf, withParameters } from "./api.js";
-import { PARQUET, answered, readCsv, readParquet } from "./csv-pages.js";
+import { PARQUET, answered, readCsv, readOne } from "./csv-pages.js";
 import { el, setText } from "./dom.js";
 import { shownCsv } from "./shown-csv.js";
 
@@ -36,16 +36,17 @@ async function copied(text) {
 }
 
 // `question()`: {path, parameters, tenant} of what a table shows, as it is asked now. A file has all of its
-// rows, read `rows` at once. `shown()`: an element whose tables are written as they stand, where an answer is
-// no table; `parquet`: where the API has that, too.
-export function tableTools(question, { shown = null, name = "spendmeter", rows, parquet = false } = {}) {
+// rows, read `rows` at once. `top`: where each answer is the whole, so many groups by name and all others in a
+// row: the next one has the same money again. `shown()`: an element whose tables are written as they stand,
+// where an answer is no table; `parquet`: where the API has that, too.
+export function tableTools(question, { shown = null, name = "spendmeter", rows, top, parquet = false } = {}) {
   const curl = copyButton("Copy as curl", () => {
     const { path, parameters, tenant } = question();
     return curlOf(withParameters(path, parameters), tenant);
   });
   const csvAsShown = () => ({ file: new Blob([shownCsv(shown())], { type: "text/csv" }), cut: false });
-  const csv = () => asked(readCsv, "text/csv");
-  const asParquet = () => asked(readParquet, PARQUET);
+  const csv = () => asked(top ? readOne : readCsv, "text/csv");
+  const asParquet = () => asked(readOne, PARQUET);
   const forms = { CSV: shown ? csvAsShown : csv, ...(parquet ? { Parquet: asParquet } : {}) };
   const buttons = Object.entries(forms).map(([form, read]) => {
     const click = () => save(read, `${name}.${form.toLowerCase()}`);
@@ -55,8 +56,8 @@ export function tableTools(question, { shown = null, name = "spendmeter", rows, 
 
   function asked(read, accept) {
     const { path, parameters, tenant } = question();
-    const limit = rows ? { limit: rows } : {};
-    return read(withParameters(path, { ...parameters, ...limit }), headersOf(accept, tenant));
+    const most = { ...(rows ? { limit: rows } : {}), ...(top ? { top } : {}) };
+    return read(withParameters(path, { ...parameters, ...most }), headersOf(accept, tenant));
   }
 
   async function save(read, as) {
