@@ -233,6 +233,36 @@ async def test_five_hundred_tenants_take_turns_with_four_connections_and_one_mor
         live.leave(each)
 
 
+async def test_teams_of_a_tenant_take_turns_with_one_connection_and_leave_it_half_of_its_time() -> None:
+    """A read takes 20 ms, and a rest as much: six of them and five rests are 220."""
+    at_once, most, read, held = 0, 0, list[str](), asyncio.Event()
+
+    async def slowly(onlooker: Onlooker) -> LiveSpend:
+        nonlocal at_once, most
+        if onlooker == GLOBEX:
+            return spend("1")
+        at_once += 1
+        most = max(most, at_once)
+        await held.wait()
+        await asyncio.sleep(0.02)
+        at_once -= 1
+        read.append(onlooker.team)
+        return spend("1")
+
+    live = LiveTotals(slowly)
+    teams = [live.listen(of("acme", f"team-{number}")) for number in range(6)]
+    other = live.listen(GLOBEX)
+    await asyncio.wait_for(other.woken.wait(), 60)
+    assert read == []  # nobody of another tenant waits for these
+    began_s = asyncio.get_running_loop().time()
+    held.set()
+    await asyncio.gather(*(asyncio.wait_for(each.woken.wait(), 60) for each in teams))
+    assert (len(read), most) == (6, 1)
+    assert asyncio.get_running_loop().time() - began_s >= 0.2
+    for each in (*teams, other):
+        live.leave(each)
+
+
 @pytest.mark.usefixtures("often")
 async def test_a_database_that_is_away_ends_no_stream_and_is_one_line_of_the_log(book: TheBook) -> None:
     live = LiveTotals(book.read)

@@ -3,7 +3,7 @@
 What somebody listens to is read once a second, however many listen; nobody waits for a slow
 listener, and nothing is kept for one: who takes longer is told the newest, and what was between is left out.
 Many tenants take turns with READS_MAX connections: then each is read less often, and questions are answered
-as fast as without.
+as fast as without. So do the teams of a tenant with one: it has its share for questions still.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from services.api.database.transactions import Onlooker
 from services.api.http.problems import HttpRefusal
@@ -64,6 +65,8 @@ class LiveTotals:
         self._clock = clock
         self._followed: defaultdict[Onlooker, _Followed] = defaultdict(_Followed)
         self._reads = asyncio.Semaphore(READS_MAX)
+        self._turns = WeakValueDictionary[str, asyncio.Lock]()
+        """Of each tenant, for as long as somebody waits or reads."""
 
     def listen(self, onlooker: Onlooker, session: str = "") -> LiveListener:
         """Begin; a browser's session has one stream, so an older one of it ends. Raises HttpRefusal (429,
@@ -128,8 +131,7 @@ class LiveTotals:
         """None = it cannot be read now, which the log says once; who listens sees how old is what was said
         last."""
         try:
-            async with self._reads:
-                found = await self._read(onlooker)
+            found = await self._in_turn(onlooker)
         except _AWAY as away:
             if not followed.away:
                 reason = type(away).__name__
@@ -137,6 +139,16 @@ class LiveTotals:
             followed.away = True
             return None
         followed.away = False
+        return found
+
+    async def _in_turn(self, onlooker: Onlooker) -> LiveSpend:
+        """Of a tenant one at a time; and of several, none for as long as the one before was read."""
+        async with self._turns.setdefault(onlooker.tenant, asyncio.Lock()):
+            async with self._reads:
+                began_s = self._clock()
+                found = await self._read(onlooker)
+            if sum(each.tenant == onlooker.tenant for each in self._followed) > 1:
+                await asyncio.sleep(self._clock() - began_s)
         return found
 
 
