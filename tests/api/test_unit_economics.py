@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from services.api.unit_economics import reading
 from services.api.unit_economics.economics import TOKENS, WRITTEN, row_of
@@ -207,6 +208,24 @@ async def test_days_are_added_up_again_when_they_have_changed_and_many_groups_by
     assert {row["attempts"] for row in (await ask(acme, group_by="team"))["rows"]} == {0}
     await book.connection.execute("TRUNCATE cells CASCADE")
     assert await costs() == []
+
+
+async def test_of_today_nothing_is_kept_for_it_changes_all_the_time(
+    acme: httpx.AsyncClient, book: Book, flows: Flows, api: FastAPI
+) -> None:
+    await event(book, "e1", {FRESH: 1_000_000}, performance=Performance(status="ok"))
+    await flows.follow()
+    assert len((await ask(acme))["rows"]) == 1
+    kept = api.state.booked_days.size
+    assert kept == 2  # its cells, and how it went
+    today = datetime.now(UTC).date()
+    await book.connection.execute("UPDATE cells SET day = $1", today)
+    await book.connection.execute("UPDATE quality_hours SET hour = $1", datetime.now(UTC))
+    span = {"from": str(today), "to": str(today + timedelta(days=1))}
+    for cost in ("3", "6", "12"):
+        assert [(row["cost"], row["attempts"]) for row in (await ask(acme, **span))["rows"]] == [(cost, 1)]
+        await book.connection.execute("UPDATE cells SET effective = effective * 2")
+    assert api.state.booked_days.size == kept
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,9 @@ async def read_units(
         name: [(name, asked.key, each, sum(numbers[name, day] for day in each.days())) for each in parts]
         for name in (CELLS, CALLS)
     }
-    used = await _read(connection, "units_of_stretches", asked, parts, keys[CELLS], kept)
-    ended = await _read(connection, "calls", asked, parts, keys[CALLS], kept)
+    past = [each.beyond <= today for each in parts]
+    used = await _read(connection, "units_of_stretches", asked, parts, keys[CELLS], past, kept)
+    ended = await _read(connection, "calls", asked, parts, keys[CALLS], past, kept)
     if used is None or ended is None:
         return await _by_postgres(connection, asked, days, top)
     groups = _added_up(used, ("key", "currency"), SUMMED)
@@ -98,9 +99,11 @@ async def _read(
     asked: UnitsAsked,
     days: Sequence[PriceDays],
     keys: Sequence[Any],
+    past: Sequence[bool],
     kept: BookedDays,
 ) -> list[_Row] | None:
-    """Rows of all these stretches; None = too many."""
+    """Rows of all these stretches; None = too many. Those that are `past` are kept: of today each number is
+    another one, and what was read by the one before would be kept for nobody."""
     found = {key: kept.get(key) for key in keys}
     missing = [place for place, key in enumerate(keys) if found[key] is None]
     if missing:
@@ -114,7 +117,8 @@ async def _read(
             by_place[row["place"]].append(dict(row))
         for number, place in enumerate(missing, 1):
             found[keys[place]] = by_place[number]
-            kept.keep(keys[place], by_place[number])
+            if past[place]:
+                kept.keep(keys[place], by_place[number])
     rows = [row for of in found.values() for row in of or ()]
     return rows if len(rows) <= ROWS_MAX else None
 
