@@ -209,6 +209,18 @@ async def test_more_groups_than_something_can_stand_beside_are_refused(
     assert (answer.status_code, "too many groups" in answer.json()["detail"]) == (422, True)
 
 
+async def test_who_had_too_many_groups_is_answered_of_days_that_have_fewer(
+    acme: httpx.AsyncClient, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day, team in ((23, "a"), (23, "b"), (23, "c"), (21, "a")):
+        await book.spend("acme", f"2026-11-{day}T10:00Z", "1", team=team)
+    monkeypatch.setattr(routes, "BESIDE_MAX", 2)
+    asked = {"group_by": "team", "compare": "previous"}
+    assert (await acme.get("/v1/spend", params={**asked, **DAY})).status_code == 422
+    answer = await ask(acme, **{**asked, "from": "2026-11-21", "to": "2026-11-22"})
+    assert [(row["team"], row["amount"]) for row in answer["totals"]] == [("a", "1")]
+
+
 async def test_where_minutes_are_gone_the_past_ends_with_an_hour_and_says_so(
     acme: httpx.AsyncClient, book: Book
 ) -> None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from services.api.database.transactions import TenantConnection
-from services.api.spend.closed import READ_MAX, ClosedSums, GroupKey, GroupSum, PieceSums
+from services.api.spend.closed import READ_MAX, ClosedSums, Grouping, GroupKey, GroupSum, PieceSums
 from services.api.spend.pages import GroupTotal, Page
 from services.api.spend.question import SpendQuestion
 from services.api.spend.sums import BucketSums, in_order, nothing, spent_of, statements
@@ -48,8 +48,8 @@ async def read_pieces(
     connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, most: int
 ) -> PlacedSums | None:
     """All that was spent; None = in more groups and pieces of time than `most`, and for a while nobody looks
-    whether there are fewer."""
-    tenant, grouping = question.spent.tenant, (*question.grouping, most)
+    whether there are fewer on these days."""
+    tenant, grouping = question.spent.tenant, _kind(question, most)
     whole = cut(question.spent.pieces(), question.spans)
     if len(whole) > PIECES_MAX or closed.is_wide(tenant, grouping, len(question.edges), question.now):
         return None
@@ -62,11 +62,17 @@ async def read_pieces(
     return placed
 
 
+def _kind(question: SpendQuestion, most: int) -> Grouping:
+    """Questions that have too many groups alike: of the same days. Who is refused may ask for fewer."""
+    first, last = question.edges[0], question.edges[-1]
+    return *question.grouping, most, first.date(), last.date()
+
+
 async def _in_buckets(
     connection: TenantConnection, question: SpendQuestion, closed: ClosedSums, most: int
 ) -> PlacedSums | None:
     """What came at once, weeks of it, lies in thousands of pieces until it is rolled up. Nothing is kept."""
-    tenant, grouping = question.spent.tenant, (*question.grouping, most, "buckets")
+    tenant, grouping = question.spent.tenant, (*_kind(question, most), "buckets")
     if closed.is_wide(tenant, grouping, len(question.edges), question.now):
         return None
     read = await _read(connection, question, question.spent, question.spans[:-1], most)
