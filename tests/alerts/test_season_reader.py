@@ -127,6 +127,24 @@ async def test_while_an_import_is_not_added_up_what_is_usual_is_not_known_yet(
     assert (second.history_days, second.waits) == (3, False)
 
 
+async def test_what_comes_late_for_an_idle_night_makes_no_known_weeks_unknown(
+    book: Book, pool: asyncpg.Pool
+) -> None:
+    hour = local_hour(NOW, UTC)
+    await book.owner.execute("DELETE FROM scope_hours_missing")
+    await book.owner.execute("DELETE FROM scope_hours_due")
+    for day in range(1, 15):
+        await came_to(book, hour - day * DAY, "70")
+    for waiting, waits in ((1, False), (24, False), (25, True)):
+        await book.owner.execute("DELETE FROM scope_hours_due")
+        await book.owner.execute(
+            "INSERT INTO scope_hours_due SELECT 'acme', $1 - number * interval '25 hours' FROM generate_series(2, $2::int + 1) AS number, "
+            "generate_series(1, 2)", hour - 15 * DAY, waiting,
+        )  # fmt: skip
+        season = await SeasonReader(pool, "acme", Timeline(), at_once).read(NOW)
+        assert (season.history_days, season.waits) == (14, waits)
+
+
 async def test_what_a_batch_spends_each_night_is_found_unusual_only_without_its_nights(
     book: Book, pool: asyncpg.Pool
 ) -> None:

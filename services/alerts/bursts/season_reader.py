@@ -23,6 +23,8 @@ READ_AGAIN = timedelta(minutes=20)
 MONTH = timedelta(days=28)
 ASKED_AGAIN, LATE = timedelta(minutes=1), Decimal("0.1")
 """Once so much more or less of the month is known, all is read again: weeks that were have been imported."""
+IDLE_HOURS_MAX = 24
+"""So many hours that were idle and wait, for something came late for them, are no weeks that are unknown."""
 SLICE = 100
 
 
@@ -66,7 +68,7 @@ class SeasonReader:
         three = [Samples(hour + number * HOUR, terms.zone) for number in (-1, 0, 1)]
         hours = sorted({self._hour(each) for samples in three for each in samples.hours if each < hour})
         async with self.turn():
-            waits = await self.pool.fetchval(SQL["waits"], self.tenant, hour - HOUR)
+            waits = await self.pool.fetchval(SQL["waits"], self.tenant, hour - HOUR, IDLE_HOURS_MAX)
             since = await self.pool.fetchval(SQL["known_since"], self.tenant)
         if since is not None:
             since = max(since, self.calendar.currency_since(hour))

@@ -6,9 +6,13 @@ SELECT nullif(greatest(
     (SELECT until FROM scope_hours_missing WHERE tenant = $1)), 'infinity')
 
 -- name: waits
--- Whether tenant $1 has hours from before $2, of an import, of which nothing is added up yet.
-SELECT EXISTS (SELECT FROM scope_hours_due d WHERE tenant = $1 AND bucket < $2
-    AND NOT EXISTS (SELECT FROM scope_hours s WHERE s.tenant = d.tenant AND s.bucket = d.bucket))
+-- Whether tenant $1 has hours from before $2, of an import, of which nothing is added up yet. Where others are known, up to
+-- $3 are none: something came late for hours in which nothing had been spent.
+SELECT count(*) > CASE WHEN EXISTS (SELECT FROM scope_hours WHERE tenant = $1) THEN $3::int ELSE 0 END FROM (
+    SELECT DISTINCT bucket FROM scope_hours_due d WHERE tenant = $1 AND bucket < $2
+        AND NOT EXISTS (SELECT FROM scope_hours s WHERE s.tenant = d.tenant AND s.bucket = d.bucket)
+    LIMIT $3 + 1
+) AS waiting
 
 -- name: hours
 -- What the $4 scopes of tenant $1 with the most money in the hours $3 came to in each of them, in currency $2. Values
