@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from services.api.database.remembered import BookedDays
 from services.api.unit_economics import reading
 from services.api.unit_economics.economics import TOKENS, WRITTEN, row_of
 from services.corrector.projections.projector import Projector
@@ -179,7 +180,7 @@ async def test_what_has_no_price_is_on_neither_side_of_a_ratio(
 
 
 async def test_days_are_added_up_again_when_they_have_changed_and_many_groups_by_postgres(
-    acme: httpx.AsyncClient, book: Book, flows: Flows, monkeypatch: pytest.MonkeyPatch
+    acme: httpx.AsyncClient, book: Book, flows: Flows, api: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acme.headers["Cache-Control"] = "no-cache"
     for number, team in enumerate(("web", "core", "web")):
@@ -195,6 +196,7 @@ async def test_days_are_added_up_again_when_they_have_changed_and_many_groups_by
             body.pop(name)
         with monkeypatch.context() as by_postgres:
             by_postgres.setattr(reading, "ROWS_MAX", 0)
+            by_postgres.setattr(api.state, "booked_days", BookedDays())
             whole = await ask(acme, group_by="team")
             assert body["rows"] == whole["rows"] and body["groups"] == whole["groups"] == len(body["rows"])
         return [(row["team"], row["cost"]) for row in body["rows"]]
@@ -208,6 +210,20 @@ async def test_days_are_added_up_again_when_they_have_changed_and_many_groups_by
     assert {row["attempts"] for row in (await ask(acme, group_by="team"))["rows"]} == {0}
     await book.connection.execute("TRUNCATE cells CASCADE")
     assert await costs() == []
+
+
+async def test_what_was_too_much_to_put_together_is_not_read_for_that_again(
+    acme: httpx.AsyncClient, book: Book, flows: Flows, api: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await event(book, "e1", {FRESH: 1_000_000})
+    await flows.follow()
+    monkeypatch.setattr(reading, "ROWS_MAX", 0)
+    first = (await ask(acme))["rows"]
+    monkeypatch.setattr(reading, "ROWS_MAX", 9)
+    assert (await ask(acme))["rows"] == first != []
+    assert api.state.booked_days.size == 0
+    await ask(acme, group_by="team")  # another question
+    assert api.state.booked_days.size == 1
 
 
 async def test_of_today_nothing_is_kept_for_it_changes_all_the_time(

@@ -72,6 +72,9 @@ async def read_units(
     """Of the days [first, beyond). `connection` sees one instant."""
     if not asked.filters:  # else few series are asked for, and theirs are looked up
         await connection.execute(SQL["by_hash"])
+    wide = "wide", asked.key, days
+    if kept.get(wide) is not None:
+        return await _by_postgres(connection, asked, days, top)
     first, beyond = days
     parts = [*stretches(first, min(today, beyond)), *stretches(max(today, first), beyond)]
     numbers: defaultdict[tuple[str, date], int] = defaultdict(int)
@@ -85,6 +88,7 @@ async def read_units(
     used = await _read(connection, "units_of_stretches", asked, parts, keys[CELLS], past, kept)
     ended = await _read(connection, "calls", asked, parts, keys[CALLS], past, kept)
     if used is None or ended is None:
+        kept.keep(wide, [])  # else all that is too much would be read for each look, and thrown away
         return await _by_postgres(connection, asked, days, top)
     groups = _added_up(used, ("key", "currency"), SUMMED)
     rows = [row for row in groups.values() if row["booked"] or row["cost"]]
