@@ -98,6 +98,15 @@ async def booked(owner: asyncpg.Connection, source: str, events: int) -> dict[st
     return {row["id"]: (row["status"], row["effective"]) for row in rows}
 
 
+async def one_costs(owner: asyncpg.Connection, source: str, amount: Decimal) -> None:
+    """Wait until an event of this source is booked at it. How soon that is to be says another test."""
+    query = "SELECT EXISTS (SELECT FROM entries WHERE event::json->>'source' = $1 AND effective = $2)"
+    deadline = time.monotonic() + 60
+    while not await owner.fetchval(query, source, amount):
+        assert time.monotonic() < deadline, f"none costs {amount}: {await outcomes(owner, source)}"
+        await asyncio.sleep(0.2)
+
+
 @pytest.mark.alone
 async def test_a_fictitious_provider_is_priced_within_two_seconds_without_a_restart(
     system: System, owner: asyncpg.Connection, tmp_path: Path

@@ -31,8 +31,8 @@ export function dearestRuns(versions) {
 }
 
 const WORDS =
-  "Of each version at most ten, of all days above, young ones too. A run opens its receipt: what was called, " +
-  "what it achieved, and what is not in it.";
+  "Of each version at most ten, of all days above, young ones too. A run opens its receipt: what was " +
+  "called, what it achieved, and what is not in it.";
 
 function runsTable(runs, currency) {
   const own = runs.filter((run) => run.currency === currency);

@@ -36,8 +36,8 @@ async function copied(text) {
 }
 
 // `question()`: {path, parameters, tenant} of what a table shows, as it is asked now. A file has all of its
-// rows, read `rows` at once. `top`: where each answer is the whole, so many groups by name and all others in a
-// row: the next one has the same money again. `shown()`: an element whose tables are written as they stand,
+// rows, read `rows` at once. `top`: where each answer is the whole, so many groups by name and all others in
+// a row: the next one has the same money again. `shown()`: an element whose tables are written as they stand,
 // where an answer is no table; `parquet`: where the API has that, too.
 export function tableTools(question, { shown = null, name = "spendmeter", rows, top, parquet = false } = {}) {
   const curl = copyButton("Copy as curl", () => {
@@ -77,7 +77,8 @@ export function tableTools(question, { shown = null, name = "spendmeter", rows, 
   return tools;
 }
 
-// A file that the API names. One that breaks off is none: then reading it fails. Raises Refused, and TypeError.
+// A file that the API names. One that breaks off is none: then reading it fails. Raises Refused, and
+// TypeError.
 export async function readFile(address) {
   const response = await answered(address, headersOf("*/*"));
   const { headers } = response;
