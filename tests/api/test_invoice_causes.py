@@ -235,7 +235,9 @@ def test_a_region_that_events_do_not_say_is_no_other_region() -> None:
     )  # fmt: skip
     book = [structs.replace(use, region="") for use in (INPUT, OUTPUT)]
     assert causes(held("bedrock", bill, book=book)) == {"discount": "-2.1"}
-    agreed = [structs.replace(use, contracted=use.contracted * 2) for use in book]  # 42, which is no price of theirs
+    agreed = [
+        structs.replace(use, contracted=use.contracted * 2) for use in book
+    ]  # 42, which is no price of theirs
     assert causes(held("bedrock", bill.replace(b"ListCost", b"x_List"), book=agreed)) == {"price": "-23.1"}
 
 

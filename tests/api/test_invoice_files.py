@@ -26,7 +26,9 @@ def bucket(**more: Any) -> bytes:
     return json.dumps({"data": [{"start_time": 0, "end_time": 86400, "results": []} | more]}).encode()
 
 
-def report(*results: dict[str, Any], start: str = f"{DAY}T00:00:00Z", end: str = f"{NEXT}T00:00:00Z") -> bytes:
+def report(
+    *results: dict[str, Any], start: str = f"{DAY}T00:00:00Z", end: str = f"{NEXT}T00:00:00Z"
+) -> bytes:
     """A page of Anthropic's with one bucket."""
     return json.dumps({"data": [{"starting_at": start, "ending_at": end, "results": results}]}).encode()
 
@@ -86,7 +88,10 @@ def test_what_a_gzip_unpacks_to_and_a_row_of_it_is_bounded(monkeypatch: pytest.M
 
 def test_tax_of_a_month_and_corrections_of_bills_before_are_told_and_are_of_no_day() -> None:
     # A correction of October in November's file would stand for all that October's own bill says of the day.
-    month = {"ChargePeriodStart": f"{DAY}T00:00:00Z", "ChargePeriodEnd": f"{DAY + 30 * (NEXT - DAY)}T00:00:00Z"}
+    month = {
+        "ChargePeriodStart": f"{DAY}T00:00:00Z",
+        "ChargePeriodEnd": f"{DAY + 30 * (NEXT - DAY)}T00:00:00Z",
+    }
     before = {"ChargePeriodStart": "2026-10-15T00:00:00Z", "ChargePeriodEnd": "2026-10-16T00:00:00Z"}
     bill = read_bill(
         "bedrock",
@@ -111,7 +116,9 @@ def test_times_are_read_as_bigquery_writes_them() -> None:
 
 def test_a_page_that_is_in_the_file_twice_counts_once() -> None:
     page = openai_costs({DAY: [openai_line("m, input", 3, 1_000)]})
-    longer = openai_costs({DAY: [openai_line("m, input", 3, 1_000)], NEXT: [openai_line("m, input", 6, 2_000)]})
+    longer = openai_costs(
+        {DAY: [openai_line("m, input", 3, 1_000)], NEXT: [openai_line("m, input", 6, 2_000)]}
+    )
     bill = read_bill("openai", page + b"\n" + longer + b"\n" + page)
     assert [(row.day, row.amount) for row in bill.rows] == [(DAY, 3), (NEXT, 6)]
     assert bill.notes == ("the same is in the file twice, on pages of the same days: it counts once",)
@@ -210,4 +217,6 @@ def test_notes_of_a_bill_are_few_whatever_is_in_it() -> None:
         for day in range(1, 21)
     ]
     [note] = read_bill("anthropic", b"".join(pages)).notes
-    assert note.startswith("20 days have 100 groups, as many as a report has at most, the first is 2026-11-01:")
+    assert note.startswith(
+        "20 days have 100 groups, as many as a report has at most, the first is 2026-11-01:"
+    )

@@ -46,7 +46,9 @@ async def test_a_period_says_what_is_booked_due_used_and_unused(acme: httpx.Asyn
     [entry] = period["true_ups"]
     assert (entry["amount"], entry["explanation"]) == ("-2", ["8 due - 10 booked = -2 USD"])
     assert (await acme.get("/v1/true-ups?from=2026-12-01&to=2026-12-31")).json()["periods"] == []
-    assert (await acme.get("/v1/true-ups?to=0001-02-01")).json()["periods"] == []  # no calendar goes back further
+    assert (await acme.get("/v1/true-ups?to=0001-02-01")).json()[
+        "periods"
+    ] == []  # no calendar goes back further
     table = await acme.get("/v1/true-ups", headers={"Accept": "text/csv"})
     assert table.text.splitlines()[1].startswith(f"{TERM},commitment,openai")
 

@@ -85,7 +85,9 @@ def test_a_months_true_up_is_in_that_month_whatever_the_tenants_zone(zone: str, 
 
 
 def test_what_was_booked_in_the_currency_of_before_is_exchanged_and_said_once() -> None:
-    half = FxRate(base="USD", quote="EUR", rate="0.5", effective_from=STARTED, source="t", recorded_at=STARTED)
+    half = FxRate(
+        base="USD", quote="EUR", rate="0.5", effective_from=STARTED, source="t", recorded_at=STARTED
+    )
     uses = [used(amount=amount) for amount in ("1", "2", "3")]
     euros = (terms("acme", currency="EUR"), identified(half))
     found = november(term("allowance", quantity=str(2 * MILLION)), *uses, entries=euros)
@@ -105,6 +107,9 @@ def test_how_a_name_says_that_it_was_served_counts_as_if_the_event_had_said_it()
     names = (model("gpt-4o"), price("gpt-4o", "input_tokens", "2.5"), identified(rule))
     batches = Conditions(effective_from=STARTED, batch=True)
     found = november(
-        term("allowance", quantity="1", when=batches, skus=("gpt-4o",)), used(), used(sku="gpt-4o:batch"), entries=names
+        term("allowance", quantity="1", when=batches, skus=("gpt-4o",)),
+        used(),
+        used(sku="gpt-4o:batch"),
+        entries=names,
     )
     assert found.quantity == MILLION

@@ -89,7 +89,8 @@ async def test_nobody_looks_for_bursts_and_levels_in_what_periods_change(world: 
 
 
 async def test_who_is_late_all_day_rests_and_others_have_their_turn(world: TrueUpBook) -> None:
-    ticks = iter(range(1_000))  # a look takes a second: at its beginning and at its end it asks what time it is
+    # a look takes a second: at its beginning and at its end it asks what time it is
+    ticks = iter(range(1_000))
     world.keeper = TrueUpKeeper(rests=10, clock=lambda: float(next(ticks)))
     await world.book.publish(FOR_ALL)
     await world.use(4 * MILLION, at(20))

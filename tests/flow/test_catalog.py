@@ -267,7 +267,7 @@ async def test_kill_9_in_a_publication_leaves_the_old_book_or_the_new_one(
             if state == "open":
                 again = httpx.post(f"{path}/approve", json={"confirm": True}, headers=admin, timeout=30)
                 assert again.status_code == 200, again.text
-            time.sleep(WITHIN_S)
+            await one_costs(owner, source, Decimal(2 * amount))
         answers = await booked(owner, source, len(sent))
         amounts = [answers[event][1] for event, _ in sent]
         assert set(amounts) == {Decimal(2 * (amount - 1)), Decimal(2 * amount)}, set(amounts)

@@ -131,9 +131,7 @@ def booked_uses(rows: Iterable[Any], book: PriceBook, tenant: str, provider: str
     return [_use(row, names[row["provider"], row["sku"]], prices, left_out, anywhere) for row in rows]
 
 
-def _use(
-    row: Any, name: str, prices: Mapping[str, Any], left_out: list[str], anywhere: str
-) -> BookedUse:
+def _use(row: Any, name: str, prices: Mapping[str, Any], left_out: list[str], anywhere: str) -> BookedUse:
     """`anywhere`: the region of an event that names none; '' = one that nobody knows, as a cloud's."""
     entry = prices.get(row["entry"])
     is_long = isinstance(entry, Price) and entry.when.context_min is not None
