@@ -23,7 +23,7 @@ from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "moments.sql", UNIT_PARTS)
 INTERVAL_S = 1.0
-AWAY = (*CONNECTION_ERRORS, asyncpg.DataError)
+AWAY: tuple[type[BaseException], ...] = (*CONNECTION_ERRORS, asyncpg.DataError)
 """Whatever lies in the book: moments wait, and the ledger goes on booking."""
 OFFSETS_MAX = 5_000
 """Of a partition sorted in one transaction; a try that failed is followed by one of half as many."""
