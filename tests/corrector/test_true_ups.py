@@ -136,6 +136,7 @@ async def test_they_count_toward_money_that_is_committed_for_their_class(world: 
     await world.reckon()
     assert (await world.period(models))["booked"] == Decimal("47.5")
     assert await world.true_ups(models) == [Decimal("-4.75")]
+    assert await world.reckon() == 0
 
 
 async def test_a_row_of_a_bill_counts_toward_committed_money_with_what_it_costs_effectively(
@@ -147,6 +148,7 @@ async def test_a_row_of_a_bill_counts_toward_committed_money_with_what_it_costs_
     await world.reckon()
     assert (await world.period(aws))["booked"] == 5
     assert (await world.spent())[2] == Decimal("4.5")  # half of what is committed, and of what that costs
+    assert await world.reckon() == 0
 
 
 async def test_a_commitment_that_nothing_uses_is_paid_when_its_period_ends(world: TrueUpBook) -> None:

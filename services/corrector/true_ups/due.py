@@ -133,8 +133,8 @@ class Reckoning:
         return term is not None and term.effect == MONEY
 
     def _take(self, use: UsedOnDay) -> None:
-        """Give a use to the nearest term that covers it, of quantities and of money. What its sender says
-        that it cost is no unit's: it counts as money alone."""
+        """Give a use to the nearest term that covers it, of quantities and of money. A cost that its sender
+        reports is no unit's: it counts as money alone."""
         booked = self._named(use)
         for money in (False, True):
             if use.status == "reported" and not money:
