@@ -138,8 +138,8 @@ async def test_what_comes_late_for_an_idle_night_makes_no_known_weeks_unknown(
     for waiting, waits in ((1, False), (24, False), (25, True)):
         await book.owner.execute("DELETE FROM scope_hours_due")
         await book.owner.execute(
-            "INSERT INTO scope_hours_due SELECT 'acme', $1 - number * interval '25 hours' FROM generate_series(2, $2::int + 1) AS number, "
-            "generate_series(1, 2)", hour - 15 * DAY, waiting,
+            "INSERT INTO scope_hours_due SELECT 'acme', $1::timestamptz - number * interval '25 hours' "
+            "FROM generate_series(2, $2::int + 1) AS number, generate_series(1, 2)", hour - 15 * DAY, waiting,
         )  # fmt: skip
         season = await SeasonReader(pool, "acme", Timeline(), at_once).read(NOW)
         assert (season.history_days, season.waits) == (14, waits)
