@@ -64,7 +64,7 @@ async def test_the_pages_that_are_offered_are_those_of_a_team_and_none_asks_what
     await seen.get_by_role("link", name="What changed").click()
     await expect(seen.locator(".changed .total")).to_have_text("+$8.00")
     await seen.get_by_role("link", name="Budgets").click()
-    await seen.get_by_role("link", name="Ours", exact=True).click()
+    await seen.locator("main .card.budgets").get_by_role("link", name="Ours").click()
     await expect(seen.locator(".burn .total")).to_have_text("$12.00 left")
     await expect(seen.locator("main [aria-busy='true'], main .failed")).to_have_count(0)
     assert refused == []
