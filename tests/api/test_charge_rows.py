@@ -22,7 +22,8 @@ def entry(seq: int, amount: str, recorded_at: datetime, event: str | None) -> Ch
 
 
 def test_a_bill_that_is_restated_after_its_month_goes_out_as_it_was_and_then_by_how_much() -> None:
-    """3 in November, restated as 5 in December: 3, -3 and 5, in one event less and one more."""
+    """3 in November, restated as 5 in December: 3, -3 and 5, in one event less and one more. Whole numbers have
+    a point in a file: a validator reads others as integers."""
     stated, restated = (
         encode_event(charge(amount, quantity="2", unit="GB")).decode() for amount in ("3", "5")
     )
@@ -41,9 +42,9 @@ def test_a_bill_that_is_restated_after_its_month_goes_out_as_it_was_and_then_by_
     assert [
         (row["BilledCost"], row["EffectiveCost"], row["ConsumedQuantity"], row["x_Events"]) for row in rows
     ] == [
-        ("3", "3", "2", "1"),
-        ("-3", "-3", "-2", "-1"),
-        ("5", "5", "2", "1"),
+        ("3.0", "3.0", "2.0", "1.0"),
+        ("-3.0", "-3.0", "-2.0", "-1.0"),
+        ("5.0", "5.0", "2.0", "1.0"),
     ]
     assert len({row["x_RowId"] for row in rows}) == 3
     assert sum(Decimal(row["BilledCost"]) for row in rows) == 5

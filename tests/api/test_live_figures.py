@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.api.accounting.progress import BookProgress
-from services.api.database.transactions import Database
+from services.api.database.transactions import EVERY_TEAM, Database, Onlooker
 from services.api.live.reading import read_live
 from services.api.spend.closed import ClosedSums
 from services.ledger.roller import Roller
@@ -52,7 +52,7 @@ async def test_today_and_this_month_begin_at_their_midnight_and_the_hour_sixty_m
             if chance.random() < 0.6:
                 await roller.roll_up(datetime(2026, 12, 1, tzinfo=UTC))
             now = midnight + timedelta(minutes=chance.randrange(181), seconds=chance.randrange(60))
-            found = await read_live(database, BookProgress(), ClosedSums(), "edge", now)
+            found = await read_live(database, BookProgress(), ClosedSums(), Onlooker("edge", EVERY_TEAM), now)
             month = now.astimezone(here).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
             begun = {"today": midnight, "month_to_date": month, "last_hour": now - timedelta(hours=1)}
             for name, start in begun.items():

@@ -184,7 +184,11 @@ async def test_another_origins_page_may_ask_only_where_the_setting_names_it(
 async def test_no_route_passes_over_a_parameter_that_it_does_not_know(
     api: FastAPI, acme: httpx.AsyncClient
 ) -> None:
-    needed = {"/v1/session/log-in": {"tenant": "acme"}, "/v1/models/compare": {"candidates": "openai/gpt-4o"}}
+    needed = {
+        "/v1/session/log-in": {"tenant": "acme"},
+        "/v1/models/compare": {"candidates": "openai/gpt-4o"},
+        "/v1/exports/statement": {"cost_centre": "search"},
+    }
     passed_over = []
     for path, operations in api.openapi()["paths"].items():
         for method in operations:
