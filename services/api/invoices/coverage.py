@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from services.api.invoices.billed import InvoiceKind
+from spendmeter.pricing.period_terms import midnight
 
 _DAY = timedelta(days=1)
 
@@ -23,7 +24,7 @@ def shortfalls(spoken: Iterable[SpokenOf], days: tuple[date, date]) -> list[str]
     """Why what was booked may be on no bill yet: a day that went on after its bill was made; an account
     without a bill of a day that others have one of."""
     costs = [each for each in spoken if each.kind != "usage" and days[0] <= each.day < days[1]]
-    early = {each.day for each in costs if each.imported_at < datetime.combine(each.day + _DAY, time(), UTC)}
+    early = {each.day for each in costs if each.imported_at < midnight(each.day + _DAY)}
     notes = [
         f"{day} was not over when a bill of it was imported: what came later is told as unbilled, until it "
         "is imported anew"

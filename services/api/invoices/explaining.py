@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.api.invoices.moves import BilledCell, UsageMove
-from spendmeter.contracts.money import EXACT, ZERO, prorated
+from spendmeter.contracts.money import EXACT, ZERO, prorated, total
 
 CAUSES: Mapping[str, str] = tomllib.loads(Path(__file__).with_name("causes.toml").read_text("utf-8"))[
     "causes"
@@ -60,12 +60,12 @@ class BookedDay:
     @property
     def compared(self) -> Decimal:
         """But for what the report leaves out."""
-        return _sum([self.beside, *(price.contracted for price in self.priced.values())])
+        return total([self.beside, *(price.contracted for price in self.priced.values())])
 
     @property
     def listed(self) -> Decimal:
         """The same at list prices."""
-        return _sum([self.beside, *(price.listed for price in self.priced.values())])
+        return total([self.beside, *(price.listed for price in self.priced.values())])
 
     @property
     def is_empty(self) -> bool:
@@ -178,10 +178,3 @@ def _cause_of_rest(
     if booked.is_converted:
         return "currency" if abs(left) <= EXACT.multiply(abs(worth), RATE_OFF_MAX) else UNEXPLAINED
     return "provisional" if booked.is_provisional else "price"
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    found = ZERO
-    for amount in amounts:
-        found = _add(found, amount)
-    return found

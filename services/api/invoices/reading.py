@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from spendmeter.contracts.money import divided
 from spendmeter.platform.service_keys import ACCRUALS, key_id
 from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.charged import CHARGE_UNIT
+from spendmeter.pricing.period_terms import noon
 from spendmeter.pricing.price_book import PriceBook
 
 ROWS_MAX = 200_000
@@ -112,10 +113,10 @@ def rates_of(book: PriceBook, currency: str) -> RateOf:
     """The catalog's rates of exchange into the bill's currency, of a day's noon."""
 
     def rate_of(base: str, day: date) -> Decimal | None:
-        noon = datetime.combine(day, time(12), UTC)
-        if (rate := book.fx(base, currency, noon)) is not None:
+        at = noon(day)
+        if (rate := book.fx(base, currency, at)) is not None:
             return Decimal(rate.rate)
-        back = book.fx(currency, base, noon)
+        back = book.fx(currency, base, at)
         return None if back is None else divided(Decimal(1), Decimal(back.rate))
 
     return rate_of

@@ -20,7 +20,15 @@ from spendmeter.contracts.catalog import FxRate, PeriodTerm
 from spendmeter.contracts.events import Context, CostClass, UsageData
 from spendmeter.contracts.money import EXACT, ZERO, plain, quantised, total
 from spendmeter.contracts.true_ups import SKU, UNIT
-from spendmeter.pricing.period_terms import DayPeriod, TenantPeriodTerms, days_of, midnight, noon, period_of
+from spendmeter.pricing.period_terms import (
+    PAID,
+    DayPeriod,
+    TenantPeriodTerms,
+    days_of,
+    midnight,
+    noon,
+    period_of,
+)
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.true_up import BookedUsage, covers, true_up, true_up_id
 
@@ -193,7 +201,7 @@ class Reckoning:
             trued_up = total((*before, done.amount))
         except (LookupError, ArithmeticError) as error:
             return TermStanding(**said, refused=_why(error))
-        paid = term.effect in ("commitment", MONEY)
+        paid = term.effect in PAID
         return TermStanding(
             **said,
             quantity=done.quantity,
@@ -218,13 +226,19 @@ class Reckoning:
     ) -> dict[str, Any]:
         _, end = days_of(term, period)
         covered_to = min(end, self.horizon)
-        at = self._at(covered_to)
         return {
             "term": term.id,
             "effect": term.effect,
             "provider": term.provider.lower(),
             "units": term.units,
             "cost_class": earlier[0].cost_class if earlier else _cost_class(term, uses),
+            **self._counted(period, end, covered_to),
+        }
+
+    def _counted(self, period: DayPeriod, end: date, covered_to: date) -> dict[str, Any]:
+        """Which days are counted of a period that is over at `end`, and where in the book that lies."""
+        at = self._at(covered_to)
+        return {
             "period": period,
             "covered_to": covered_to,
             "at": at,
@@ -267,18 +281,13 @@ class Reckoning:
         """Of a term that does not count any more: what it changed is changed back."""
         last = earlier[-1]
         covered_to = max(min(period[1], self.horizon), period[0] + timedelta(days=1))
-        at = self._at(covered_to)
         said: dict[str, Any] = {
             "term": last.term,
             "effect": last.effect,
             "provider": last.provider,
             "units": (),
             "cost_class": last.cost_class,
-            "period": period,
-            "covered_to": covered_to,
-            "at": at,
-            "ended": period[1] <= self.horizon,
-            "currency": self.book.agreement(self.tenant).at(at)[0].currency,
+            **self._counted(period, period[1], covered_to),
         }
         try:
             money = _Money(self.book, said["currency"], midnight(period[0]))

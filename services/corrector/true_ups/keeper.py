@@ -91,6 +91,8 @@ class TrueUpKeeper:
         self, connection: Any, standing: Standing, tenant: str, book: PriceBook, horizon: date
     ) -> Kept:
         terms = TenantPeriodTerms(book.period_terms, book.agreement(tenant))
+        for reason in terms.refused.values():
+            log().warning("a term of a period cannot be booked", tenant=tenant, reason=reason)
         days = await _days_due(connection, tenant, book.version, horizon)
         standings, left = [], []
         silent_max = await connection.fetchval(SQL["silent_max"])
