@@ -23,6 +23,7 @@ from services.api.budgets import forecast_routes
 from services.api.budgets import requests as budget_requests
 from services.api.budgets import routes as budgets
 from services.api.catalog import routes as catalog
+from services.api.catalog.past_changes import PastChanges
 from services.api.catalog.price_books import PriceBooks
 from services.api.changes import routes as changes
 from services.api.changes.prices import PastPrices
@@ -186,6 +187,7 @@ def create_app(
     app.state.imports = RunningImports()
     app.state.exports = RunningExports(settings.database_url.get_secret_value())
     app.state.price_books = PriceBooks(database)
+    app.state.past_changes = PastChanges()
     app.state.past_books = PastBooks()
     app.state.past_prices = PastPrices()
     app.state.live = LiveTotals(

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from services.api.access.keys import ApiKeys
 from services.api.accounting.progress import BookProgress
 from services.api.app import create_app
+from services.api.catalog.past_changes import PastChanges
 from services.api.catalog.price_books import PriceBooks
 from services.api.changes.prices import PastPrices
 from services.api.database.remembered import BookedDays
@@ -80,6 +81,7 @@ async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[
     api.state.booked_days = BookedDays()
     api.state.shared_answers = SharedAnswers()
     api.state.price_books = PriceBooks(database)
+    api.state.past_changes = PastChanges()
     api.state.past_books = PastBooks()
     api.state.past_prices = PastPrices()
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)

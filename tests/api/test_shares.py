@@ -11,6 +11,7 @@ import pytest
 from services.api.database import shares as module
 from services.api.database.shares import (
     CONNECTIONS_MAX,
+    OTHERS_S,
     RESERVED,
     TENANT_CONNECTIONS_MAX,
     TIME_S_BURST,
@@ -101,16 +102,16 @@ async def test_a_queue_is_bounded_and_a_turn_given_up_is_nobodys() -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
     async with holding(shares, "acme", TENANT_CONNECTIONS_MAX):
         pass
-    now_s += 1
+    now_s += OTHERS_S
     async with shares.turn("globex"):
         pass
     assert (shares._free, set(shares._shares) <= {"globex"}) == (CONNECTIONS_MAX, True)
 
 
-async def test_who_keeps_the_database_busy_is_told_when_to_come_back() -> None:
+async def test_who_keeps_the_database_busy_while_others_ask_is_told_when_to_come_back() -> None:
     now_s = 0.0
     shares = Shares(clock=lambda: now_s)
-    async with holding(shares, "acme", 3):
+    async with holding(shares, "globex", 1), holding(shares, "acme", 3):
         now_s += 15  # 45 s of the database: the burst, and 15 s more
     with pytest.raises(TooMuch, match="ask again in 15 s") as refused:
         await shares.turn("acme").__aenter__()
@@ -119,4 +120,40 @@ async def test_who_keeps_the_database_busy_is_told_when_to_come_back() -> None:
         pass
     now_s += 15
     async with shares.turn("acme"):
+        pass
+
+
+async def test_what_nobody_else_asks_for_is_lent_and_is_not_held_against_who_took_it() -> None:
+    now_s = 0.0
+    shares = Shares(clock=lambda: now_s)
+    for _ in range(10):
+        async with holding(shares, "acme", 3):
+            now_s += 15  # 450 s in all, fifteen times the burst
+    async with shares.turn("globex"):
+        pass
+    async with holding(shares, "acme", 3):  # its burst is used up, and it owes nothing
+        now_s += 2
+    with pytest.raises(TooMuch, match="ask again in 4 s"):  # three times 2 s, of which 2 came back
+        await shares.turn("acme").__aenter__()
+
+
+async def test_who_asked_a_moment_ago_is_still_there_and_after_a_while_is_not() -> None:
+    now_s = 0.0
+    shares = Shares(clock=lambda: now_s)
+    async with shares.turn("globex"):
+        pass
+    async with holding(shares, "acme", 3):
+        now_s += 9  # 27 of the 30 s of the burst
+    async with holding(shares, "acme", 3):
+        now_s += 6  # 18 more, of which 6 came back
+        async with shares.turn("globex"):  # looks again
+            pass
+    with pytest.raises(TooMuch, match="ask again in 9 s"):
+        await shares.turn("acme").__aenter__()
+    now_s += OTHERS_S - 2
+    with pytest.raises(TooMuch, match="ask again in 1 s"):
+        await shares.turn("acme").__aenter__()
+    shares._shares["acme"].left_s = -60.0  # owes a minute
+    now_s += 2
+    async with shares.turn("acme"):  # globex is gone
         pass

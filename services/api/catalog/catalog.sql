@@ -34,10 +34,6 @@ ORDER BY e.provider, e.sku, e.version, e.id
 -- The newest of what the caller may see at an instant.
 SELECT coalesce(max(version), 0) FROM catalog_entries WHERE recorded_at <= $1
 
--- name: visible
--- What the caller may see, up to a publication.
-SELECT body, version FROM catalog_entries WHERE version <= $1 ORDER BY version, id
-
 -- name: propose
 -- The tenant is the transaction's; '*' = everybody's catalog.
 INSERT INTO catalog_proposals (tenant, name, note, entries, review, proposed_by) VALUES ($1, $2, $3, $4, $5, $6)

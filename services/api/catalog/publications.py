@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.api.catalog.access import AnyAccess
 from services.api.catalog.lines import ChangeLine, change_line
+from services.api.catalog.past_changes import PastChanges
 from services.api.catalog.sql import SQL
 from services.api.database.transactions import TenantConnection
 from services.api.http.cursors import decode_cursor, encode_cursor
@@ -18,14 +19,13 @@ from services.api.http.models import Text
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid
 from services.api.http.representation import Negotiated
-from spendmeter.contracts.catalog import Price, decode_catalog
-from spendmeter.contracts.terms import SINCE_EVER
+from spendmeter.contracts.catalog import Price
 from spendmeter.pricing.catalog.read import read_prices
 from spendmeter.pricing.conditions import CatalogError
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.proposals.not_taken import FieldNotTaken, fields_not_taken
 from spendmeter.pricing.proposals.snapshot import CatalogSnapshot
-from spendmeter.pricing.review.changes import PriceChange, changes, with_words
+from spendmeter.pricing.review.changes import with_words
 from spendmeter.pricing.review.consensus import consensus
 
 CHANGES_MAX = 10_000
@@ -99,6 +99,7 @@ async def get_publication(access: AnyAccess) -> PublicationAnswer:
 
 @router.get("/v1/catalog/changes", responses=answers("price_changes"))
 async def get_changes(
+    request: Request,
     access: AnyAccess,
     since: Annotated[str, Query(alias="from", description="a version, or an instant with its zone")],
     until: Annotated[str, Query(alias="to", description="default: now")] = "",
@@ -106,39 +107,28 @@ async def get_changes(
     cursor: str = "",
 ) -> PriceChanges:
     """The price-change report between two publications, or two instants."""
-    snapshot = await access.books.newest()
+    past: PastChanges = request.app.state.past_changes
     place = decode_cursor(cursor, tuple[int, int, int]) if cursor else None
-    async with access.reading() as connection:
-        if place:  # pages are of the versions that the first one compared
-            first, last, skipped = place
-        else:
+    if place:  # pages are of the versions that the first one compared
+        first, last, skipped = place
+    else:
+        async with access.reading() as connection:
             first, skipped = await _version(connection, "from", since), 0
             last = await _version(connection, "to", until or datetime.now(UTC).isoformat())
-        if first > snapshot.version:
-            raise invalid("from", f"is version {first}, and the newest is {snapshot.version}")
-        if first > last:
-            raise invalid("to", f"is version {last}, which comes before {first}")
-        rows = await connection.fetch(SQL["visible"], last)
-
-    def compare() -> PriceChanges:
-        viewer = snapshot.viewer(access.as_tenant)
-        after = viewer.visible(decode_catalog(row["body"]) for row in rows)
-        before = [entry for entry in after if entry.version <= first]
-        found = sorted(changes(before, after), key=_begins, reverse=True)
-        until = skipped + limit
-        return PriceChanges(
-            since=first,
-            until=last,
-            changes_total=len(found),
-            changes=[ChangedPrice(**with_words(change)) for change in found[skipped:until]],
-            next_cursor=encode_cursor((first, last, until)) if len(found) > until else None,
-        )
-
-    return await asyncio.to_thread(compare)
-
-
-def _begins(change: PriceChange) -> datetime:
-    return change.when.effective_from or SINCE_EVER
+    snapshot = await access.books.newest()  # after these: of what they name nothing is missing
+    if first > snapshot.version:
+        raise invalid("from", f"is version {first}, and the newest is {snapshot.version}")
+    if first > last:
+        raise invalid("to", f"is version {last}, which comes before {first}")
+    found = await past.between(snapshot, access.as_tenant, first, last)
+    end = skipped + limit
+    return PriceChanges(
+        since=first,
+        until=last,
+        changes_total=len(found),
+        changes=[ChangedPrice(**with_words(change)) for change in found[skipped:end]],
+        next_cursor=encode_cursor((first, last, end)) if len(found) > end else None,
+    )
 
 
 async def _version(connection: TenantConnection, field: str, text: str) -> int:

@@ -3,7 +3,8 @@ questions delay another's.
 
 A tenant has at most TENANT_CONNECTIONS_MAX connections, and RESERVED are only for tenants that have none: a
 small question of somebody else finds one free, whatever is being asked. Who keeps the database busy for more
-than TIME_S_PER_S of every second, beyond a burst, is asked to come back later. Nothing here does any I/O.
+than TIME_S_PER_S of every second, beyond a burst, while others ask too, is asked to come back later: what
+nobody else asks for is lent, and need not be given back. Nothing here does any I/O.
 """
 
 import asyncio
@@ -26,6 +27,8 @@ WAITERS_MAX = 100
 TIME_S_PER_S = 1.0
 TIME_S_BURST = 30.0
 """A page of dear cards, or a month's export, at once; then TIME_S_PER_S."""
+OTHERS_S = 10.0
+"""So long after their last question others are still there: people look at a page, and ask again."""
 
 
 class TooMuch(HttpRefusal):
@@ -52,6 +55,8 @@ class _Share:
     left_s: float = TIME_S_BURST
     at_s: float = 0.0
     """When `left_s` was so much."""
+    asked_s: float = 0.0
+    """When it last asked for a turn, or gave one back."""
 
 
 class Shares:
@@ -69,8 +74,9 @@ class Shares:
         Raises TooMuch, or AllBusy after WAIT_S_MAX.
         """
         share = self._shares.setdefault(tenant, _Share(at_s=self._clock()))
+        share.asked_s = self._clock()
         self._refill(share)
-        if share.left_s < 0:
+        if share.left_s < 0 and self._are_others_there(share):
             later_s = math.ceil(-share.left_s / TIME_S_PER_S)
             raise TooMuch(
                 f"this tenant's questions have kept the database busy for {TIME_S_BURST:g} s more than their "
@@ -84,6 +90,9 @@ class Shares:
         finally:
             self._refill(share)
             share.left_s -= self._clock() - began_s
+            share.asked_s = self._clock()
+            if not self._are_others_there(share):
+                share.left_s = max(0.0, share.left_s)
             self._give_back(share)
             self._forget_idle()
 
@@ -116,6 +125,15 @@ class Shares:
             math.ceil(WAIT_S_MAX),
         )
 
+    def _are_others_there(self, share: _Share) -> bool:
+        """Whether any other tenant asks, or did a moment ago."""
+        since_s = self._clock() - OTHERS_S
+        return any(
+            each.held or each.waiting or each.asked_s > since_s
+            for each in self._shares.values()
+            if each is not share
+        )
+
     def _refill(self, share: _Share) -> None:
         now_s = self._clock()
         share.left_s = min(TIME_S_BURST, share.left_s + (now_s - share.at_s) * TIME_S_PER_S)
@@ -142,5 +160,6 @@ class Shares:
     def _forget_idle(self) -> None:
         for tenant, share in list(self._shares.items()):
             self._refill(share)
-            if not share.held and not share.waiting and share.left_s >= TIME_S_BURST:
+            is_over = self._clock() - share.asked_s >= OTHERS_S
+            if is_over and not share.held and not share.waiting and share.left_s >= TIME_S_BURST:
                 del self._shares[tenant]
