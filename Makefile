@@ -9,13 +9,14 @@ WORKERS ?= 2
 PORTAL := services/api/portal
 CLIENT := clients/python/src
 
-.PHONY: help up down clean install install-test test lint format kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast bench-alerts bench-detection bench-scopes bench-reserve bench-workflows bench-portal focus-check collector alertmanager parity lock
+.PHONY: help up down clean install install-test test lint format faults kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast bench-alerts bench-detection bench-scopes bench-reserve bench-workflows bench-portal focus-check collector alertmanager parity lock
 
 help:
 	@echo 'make up       install, start everything, demo with 60 days of history (Ctrl-C stops; data stays)'
 	@echo 'make test     install, lint, type-check, run every test on real Kafka and Postgres'
 	@echo 'make down     stop everything          make clean    remove the data'
 	@echo 'make install  set up without starting  make kill     crash every worker five times under load'
+	@echo 'make faults   the fault matrix with real processes (40 minutes; the table: docs/faults.md)'
 	@echo 'make hardship  strangers, neighbours, frozen workers: how long others wait'
 	@echo 'make outage   a hundred thousand records of the client through a server that is killed ten times'
 	@echo 'make fuzz     whatever may come, at every entrance of ingest, for five minutes (SECONDS=300)'
@@ -90,6 +91,9 @@ PYTHON_312 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.12*/bin/python /u
 
 test: install-test lint
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+
+faults: install-test
+	@$(PY) -m tests.faults $(ARGS)
 
 kill: install-test
 	@$(PY) -m tests.faults.kill $(ARGS)

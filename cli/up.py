@@ -13,6 +13,7 @@ from cli._terminal import say
 from cli._welcome import welcome
 from deploy.local.home import Home
 from deploy.local.processes import gone
+from deploy.local.services import LEDGERS_MAX
 from deploy.local.state import SystemState, read_state
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.settings import Settings
@@ -33,6 +34,12 @@ def command(
             help="What the demo tells of first; 0 = none, and then all of its traffic costs something.",
         ),
     ] = 60,
+    ledgers: Annotated[
+        int,
+        typer.Option(
+            envvar="SPENDMETER_LEDGERS", min=1, max=LEDGERS_MAX, help="How many ledgers share the partitions."
+        ),
+    ] = 1,
     detach: Annotated[bool, typer.Option("--detach", help="Return when everything is ready.")] = False,
     kafka: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Use this Kafka, not the embedded one.")
@@ -48,6 +55,7 @@ def command(
       spendmeter up
       spendmeter up --no-demo --detach
       spendmeter up --history 0
+      spendmeter up --ledgers 2
       spendmeter up --kafka broker:9092 --database postgresql://owner:secret@db:5432/spendmeter
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -59,7 +67,9 @@ def command(
             say(f"Spendmeter runs already (supervisor pid {state.supervisor_pid}).")
         else:
             mine = True
-            state = _start(place, no_demo=no_demo, history=history, kafka=kafka, database=database)
+            state = _start(
+                place, no_demo=no_demo, history=history, ledgers=ledgers, kafka=kafka, database=database
+            )
         state = _follow(place, state)
         say(*welcome(state.environment, home=str(place.root)).splitlines())
         if not detach:
@@ -72,7 +82,7 @@ def command(
 
 
 def _start(
-    place: Home, *, no_demo: bool, history: int, kafka: str | None, database: str | None
+    place: Home, *, no_demo: bool, history: int, ledgers: int, kafka: str | None, database: str | None
 ) -> SystemState:
     """Starts a supervisor and returns its first state."""
     from deploy.local import control
@@ -87,6 +97,7 @@ def _start(
         history_days=history,
         topic_prefix=settings.topic_prefix,
         partitions=settings.partitions,
+        ledgers=ledgers,
     )
     try:
         supervisor = control.start(place, options)

@@ -18,6 +18,7 @@ LONGEST_FIRST = (
     "tests/flow on the first system",
     "tests/flow on the second system",
     "tests/faults/test_kill.py",
+    "tests/faults/test_two_ledgers.py",
     "tests/flow/test_full_disk.py",
     "tests/portal/*",
     "tests/deploy/test_supervisor.py",

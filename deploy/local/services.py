@@ -33,6 +33,7 @@ PORTS = {
 DATABASE_ROLES = {name: name for name in ("ingest", "ledger", "corrector", "alerts", "api", "reservations")}
 """The services that have the database, and as whom. Rating is stateless and gets no URL."""
 SERVICES = ("ingest", "rating", "ledger", "corrector", "alerts", "api", "reservations")
+LEDGERS_MAX = 16
 PROBE_SECONDS_MAX = 1.0
 SILENT = "does not answer"
 
@@ -53,6 +54,28 @@ class Service:
 
     def trouble(self) -> str | None:
         return why_not_ready(self.port)
+
+
+def names(ledgers: int) -> tuple[str, ...]:
+    """What runs where so many ledgers share the partitions: `ledger`, then `ledger-2` and so on."""
+    return tuple(
+        each for name in SERVICES for each in (name, *(_further(ledgers) if name == "ledger" else ()))
+    )
+
+
+def kind(name: str) -> str:
+    """Which service the process of this name is: `ledger` for `ledger-2`."""
+    return name.partition("-")[0]
+
+
+def ports(ledgers: int) -> dict[str, int]:
+    """The port that each wants."""
+    return PORTS | _further(ledgers)
+
+
+def _further(ledgers: int) -> dict[str, int]:
+    """Of the ledgers after the first."""
+    return {f"ledger-{number}": PORTS["ledger"] + 10 * number for number in range(2, ledgers + 1)}
 
 
 def why_not_ready(port: int) -> str | None:
@@ -105,7 +128,7 @@ def service(
     if name in ("alerts", "api") and demo:
         # The demo's sink is on 127.0.0.1; api takes exactly the channels that alerts delivers to.
         environment["SPENDMETER_WEBHOOK_ALLOW_PRIVATE"] = "true"
-    return Service(name=name, module=f"services.{name}", port=port, environment=environment)
+    return Service(name=name, module=f"services.{kind(name)}", port=port, environment=environment)
 
 
 def demo(*, port: int, environment: Mapping[str, str]) -> Service:

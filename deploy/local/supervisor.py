@@ -52,6 +52,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How many days of a story the demo tells first; 0 = it streams at once, and much."""
     topic_prefix: str = ""
     partitions: int = 4
+    ledgers: int = 1
+    """How many share the partitions."""
 
 
 class StartFailed(Exception):
@@ -108,7 +110,7 @@ class Supervisor:
             "SPENDMETER_PARTITIONS": str(self._options.partitions),
         }
         self._board.publish({**urls, **facts, **servers})
-        programs = [self._service(name, kafka, database) for name in services.SERVICES]
+        programs = [self._service(name, kafka, database) for name in services.names(self._options.ledgers)]
         if self._options.demo:  # it repeats what ingest does not take yet
             programs.append(
                 services.demo(port=self._ports["demo"], environment={**facts, **urls, **self._story()})
@@ -162,7 +164,7 @@ class Supervisor:
         from spendmeter.platform.roles import TEAM_READER, role_url
         from spendmeter.platform.service_keys import ACCRUALS, service_key
 
-        role = services.DATABASE_ROLES.get(name)
+        role = services.DATABASE_ROLES.get(services.kind(name))
         urls = services.addresses(self._ports)
         return services.service(
             name,
@@ -214,7 +216,7 @@ class Supervisor:
 
     def _settle_ports(self) -> dict[str, int]:
         """The ports used last, or others where those are taken; a move is said and remembered."""
-        wanted = {**EMBEDDED_PORTS, **services.PORTS, **self._facts.ports}
+        wanted = {**EMBEDDED_PORTS, **services.ports(self._options.ledgers), **self._facts.ports}
         ports = homes.choose_ports(wanted)
         for name, port in ports.items():
             if port != wanted[name]:

@@ -35,6 +35,12 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
     pool = await _pool(url, POOL_CONNECTIONS_MAX)
     of_teams = settings.team_database_url.get_secret_value()
     team_pool = await _pool(of_teams, CONNECTIONS_MAX) if of_teams else None
+
+    def let_go() -> None:
+        for each in (pool, team_pool):
+            if each:
+                each.terminate()
+
     try:
         database, progress = Database(pool, team_pool), BookProgress()
         upkeep = Upkeep(database, progress)
@@ -60,11 +66,10 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
                     accruing.run(),
                     accruing.keep_watching(),
                 ),
+                let_go=let_go,
             )
     finally:
-        pool.terminate()
-        if team_pool:
-            team_pool.terminate()
+        let_go()
 
 
 async def _pool(url: str, connections: int) -> ConnectionPool:

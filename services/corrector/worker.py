@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import LeaderNotAvailableError
 
@@ -47,6 +48,7 @@ class Corrector:
         self._settings = settings
         self._meters = Meters()
         self._line: CorrectionLine | None = None
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         """None until there are connections; with it comes what stands below."""
         self._projector: Projector
         self._outcomes: OutcomeLine
@@ -65,7 +67,12 @@ class Corrector:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Correct until `stop`; what is under way then is undone, and done by who comes after."""
-        await run_until(stop.wait(), self._work())
+        await run_until(self._ended(stop), self._work())
+
+    async def _ended(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        if self._pool is not None:
+            self._pool.terminate()  # a frozen database must not hold up the end
 
     async def _work(self) -> None:
         async with AsyncExitStack() as open_things:
@@ -82,7 +89,7 @@ class Corrector:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[CorrectionLine]:
         settings = self._settings
-        pool = await create_pool(
+        pool = self._pool = await create_pool(
             settings.database_url.get_secret_value(),
             size_max=CONNECTIONS_MAX,
             service=SERVICE,

@@ -84,6 +84,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
                 tranches.keep(),
             ),
             options={"proxy_headers": False},
+            let_go=pool.terminate,
         )
     finally:
         pool.terminate()

@@ -23,6 +23,8 @@ from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import log, start_telemetry
 
 Work = Coroutine[Any, Any, object]
+CANCEL_AGAIN_S = 5.0
+"""More than the end of a Kafka client takes, and less than what is left of a process's grace."""
 COLLECT_EVERY = 20_000
 """Objects: a batch, a chunk of a job or an answer is thousands, none of them in a cycle. Looking for cycles
 among them, and all that is kept beside them, took a quarter of an answer's time and a fifth of a job's."""
@@ -46,6 +48,9 @@ class HttpService:
     background: tuple[Work, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     """For uvicorn."""
+    let_go: Callable[[], object] = lambda: None
+    """Called when nothing more is answered and before `background` ends: takes away what that may be waiting
+    for, such as a database that does not answer."""
 
 
 def run_worker(name: str, make: Callable[[Settings], Worker]) -> None:
@@ -70,19 +75,21 @@ def run_server(name: str, connect: Callable[[Settings], AbstractAsyncContextMana
         async with connect(settings) as service:
             server = Server(service.app, settings, **service.options)
             log().info("serving", port=settings.port)
-            await run_until(_serve(server, _stop_signal()), *service.background)
+            await run_until(_served(server, service.let_go), *service.background)
 
     uvloop.run(serve(_begin(name)))
 
 
 async def run_until(end: Awaitable[object], *work: Work) -> None:
-    """Do all of this until `end` is reached, then cancel it. What raises cancels the rest and is raised, in
-    an ExceptionGroup."""
+    """Do all of this until `end` is reached, then cancel it: again where a part took that for the trouble of a
+    connection that is closed. What raises cancels the rest and is raised, in an ExceptionGroup."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(each) for each in work]
+        tasks = {group.create_task(each) for each in work}
         await end
-        for task in tasks:
-            task.cancel()
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
 
 
 def collect_seldom() -> None:
@@ -103,6 +110,11 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+async def _served(server: Server, let_go: Callable[[], object]) -> None:
+    await _serve(server, _stop_signal())
+    let_go()
 
 
 async def _serve(server: Server, stop: asyncio.Event) -> None:

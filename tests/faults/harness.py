@@ -7,25 +7,20 @@ at through Postgres and Kafka, and killed where it stands, or let go on when it 
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import subprocess
-import threading
 import time
-from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from random import Random
-from typing import Any
 from uuid import uuid4
 
+from tests.faults.compared import recovered
 from tests.faults.correcting import Correcting
-from tests.faults.loading import PRICES, REQUEST_EVENTS, accepted, literal_prices, sent, under_load, worth
+from tests.faults.deliveries import receiving, told_of_a_budget
+from tests.faults.loading import REQUEST_EVENTS, accepted, literal_prices, sent, under_load, worth
+from tests.faults.trial import Stage
 from tests.faults.watch import Watch, watching
 from tests.flow.system import System, eventually
 
@@ -47,7 +42,6 @@ MOMENT_S_MAX = 30.0
 """How long to look for the moment before the round counts as failed."""
 FREEZE_S = 0.03
 """Long enough for statements under way to end and to show as `idle in transaction`."""
-SECRET = "whsec_" + b64encode(b"the fault harness signs with this").decode()
 
 
 @dataclass(kw_only=True)
@@ -64,6 +58,8 @@ class Round:
     accepted: int = 0
     retried: int = 0
     booked: int = 0
+    recovery_s: float = 0.0
+    """From the crash until all that had been accepted when it was over was booked."""
     money: Decimal = Decimal(0)
     expected: Decimal = Decimal(0)
     began: float = field(default_factory=time.monotonic)
@@ -83,15 +79,12 @@ class Round:
 
 
 @dataclass
-class Harness:
-    """Rounds against one system; `logs` are the sender's logs of all of them."""
+class Harness(Stage):
+    """Rounds against one system, one after the other."""
 
-    system: System
-    folder: Path
     rate: int = 6_000
     load_s: float = 6.0
     """Half as long lasts the load whose events are corrected while the corrector is killed."""
-    logs: list[Path] = field(default_factory=list)
 
     async def round(self, victim: str, seed: int) -> Round:
         """Crash `victim` once under load, and wait until everything accepted is booked."""
@@ -113,11 +106,13 @@ class Harness:
                     await corrected.ask(self.system, watch.owner)
                 await asyncio.sleep(Random(seed).uniform(0.5, self.load_s / 2))
                 await _strike(victim, self.system, watch, done, load)
+                struck = time.monotonic()
                 done.reached("struck")
                 if corrected:
                     load.terminate()
                 done.pid_after = await asyncio.to_thread(self.system.restarted, name, done.pid_before)
                 done.reached("back")
+                done.recovery_s = await recovered(self.system, struck)
                 report = await asyncio.to_thread(accepted, load)
                 done.reached("all accepted")
         done.accepted, done.retried = report["accepted"], report["retried_requests"]
@@ -147,13 +142,6 @@ class Harness:
             await asyncio.to_thread(accepted, load)
         await watch.settle()
         return Correcting.of(f"faults-{seed}", since, log)
-
-    def verify(self) -> tuple[int, dict[str, Any]]:
-        """verify's exit code and report over everything sent so far."""
-        logs = [part for log in self.logs for part in ("--submissions", log)]
-        done = self.system.cli("verify", "--json", *logs, "--prices", PRICES, check=False, timeout=900)
-        assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout)
 
 
 # -- the moment -----------------------------------------------------------------------------------------------
@@ -206,85 +194,32 @@ async def _stands(name: str, where: str, watch: Watch, done: Round) -> bool:
 # -- alerts, in the middle of a delivery ----------------------------------------------------------------------
 
 
-class _Receiver(ThreadingHTTPServer):
-    """A webhook that does not answer until it may."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.arrived = threading.Event()
-        self.may_answer = threading.Event()
-        self.received: list[tuple[str, dict[str, Any]]] = []
-        """(webhook-id, body) of every attempt."""
-        super().__init__(("127.0.0.1", 0), _Answer)
-
-
-class _Answer(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        receiver = self.server
-        assert isinstance(receiver, _Receiver)
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        receiver.received.append((self.headers["webhook-id"], body))
-        receiver.arrived.set()
-        receiver.may_answer.wait(60)
-        with suppress(OSError):  # the sender was killed
-            self.send_response(204)
-            self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Not to the terminal."""
-
-
-@contextmanager
-def _receiving() -> Iterator[_Receiver]:
-    with _Receiver() as receiver:
-        thread = threading.Thread(target=receiver.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            receiver.may_answer.set()
-            receiver.shutdown()
-
-
 async def _strike_alerts(system: System, watch: Watch, done: Round, load: subprocess.Popen[str]) -> None:
     """Break a budget, kill alerts while the receiver of the alert has not answered, and see it told again for
     the one incident."""
-    budget, channel = uuid4(), uuid4()
-    with _receiving() as receiver:
-        url = f"http://127.0.0.1:{receiver.server_address[1]}/"
-        await watch.owner.execute(
-            "INSERT INTO channels (tenant, id, name, settings) VALUES "
-            "('acme', $1, $2, jsonb_build_object('kind', 'webhook', 'url', $3::text, 'secret', $4::text))",
-            channel, f"faults {done.seed}", url, SECRET,
-        )  # fmt: skip
-        await watch.owner.execute(
-            "INSERT INTO budgets (tenant, id, name, filter, amount, currency, period) "
-            "VALUES ('acme', $1, $2, '{\"team\": \"team-01\"}', 0.01, 'USD', 'day')",
-            budget, f"faults {done.seed}",
-        )  # fmt: skip
-        assert await asyncio.to_thread(receiver.arrived.wait, MOMENT_S_MAX), "no alert was delivered"
-        deadline = time.monotonic() + 5
-        while (unbooked := await watch.unbooked()) < UNBOOKED_MIN and time.monotonic() < deadline:
-            await asyncio.sleep(0.002)
-        done.unbooked = unbooked
-        system.kill("alerts")
-        load.terminate()
-        assert unbooked >= UNBOOKED_MIN, f"only {unbooked} events unbooked at the kill"
-        receiver.may_answer.set()
-        delivery, body = receiver.received[0]
+    budget = uuid4()
+    with receiving() as receiver:
+        async with told_of_a_budget(watch.owner, receiver, budget, f"faults {done.seed}"):
+            assert await asyncio.to_thread(receiver.arrived.wait, MOMENT_S_MAX), "no alert was delivered"
+            deadline = time.monotonic() + 5
+            while (unbooked := await watch.unbooked()) < UNBOOKED_MIN and time.monotonic() < deadline:
+                await asyncio.sleep(0.002)
+            done.unbooked = unbooked
+            system.kill("alerts")
+            load.terminate()
+            assert unbooked >= UNBOOKED_MIN, f"only {unbooked} events unbooked at the kill"
+            receiver.may_answer.set()
+            delivery, body = receiver.received[0]
 
-        def told_again() -> int:
-            """By the same delivery, or by a newer message of the incident, which says what it replaces."""
-            later = list(receiver.received)[1:]
-            return sum(each == delivery or "replaces" in said["data"]["details"] for each, said in later)
+            def told_again() -> int:
+                """By the same delivery, or by a newer message of the incident, which says what it replaces."""
+                later = list(receiver.received)[1:]
+                return sum(each == delivery or "replaces" in said["data"]["details"] for each, said in later)
 
-        await asyncio.to_thread(eventually, "what was not answered is told again", told_again, 90)
-        assert all(again == body for received, again in receiver.received if received == delivery)
-        incidents = await watch.owner.fetchval(
-            "SELECT count(*) FROM incidents WHERE rule_id = $1", str(budget)
-        )
-        assert incidents == 1, f"{incidents} incidents of one budget and threshold"
-        done.seen = f"delivery {delivery} was told again {told_again()} times for one incident"
-        await watch.owner.execute("UPDATE channels SET deleted_at = now() WHERE id = $1", channel)
-        await watch.owner.execute("UPDATE budgets SET deleted_at = now() WHERE id = $1", budget)
+            await asyncio.to_thread(eventually, "what was not answered is told again", told_again, 90)
+            assert all(again == body for received, again in receiver.received if received == delivery)
+            incidents = await watch.owner.fetchval(
+                "SELECT count(*) FROM incidents WHERE rule_id = $1", str(budget)
+            )
+            assert incidents == 1, f"{incidents} incidents of one budget and threshold"
+            done.seen = f"delivery {delivery} was told again {told_again()} times for one incident"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -30,9 +30,19 @@ class Watch:
 
     async def unbooked(self) -> int:
         """Events that the broker holds and the book has not passed."""
-        ends = await self.consumer.end_offsets(self.events)
+        ends = await self.ends()
         passed = await self.owner.fetchval("SELECT coalesce(sum(next_origin), 0) FROM positions")
         return sum(ends.values()) - int(passed)
+
+    async def ends(self) -> dict[TopicPartition, int]:
+        """Where the partitions of the events end now."""
+        return dict(await self.consumer.end_offsets(self.events))
+
+    async def behind(self, ends: Mapping[int, int]) -> list[int]:
+        """Partitions of which the book has not passed so much."""
+        rows = await self.owner.fetch("SELECT partition, next_origin FROM positions")
+        passed = dict(map(tuple, rows))
+        return [partition for partition, end in ends.items() if passed.get(partition, 0) < end]
 
     async def open_transactions(self, service: str) -> int:
         """Of a service, those that have written and wait for their client to go on: before COMMIT."""

@@ -46,6 +46,7 @@ class System:
 
     folder: Path
     partitions: int = 4
+    ledgers: int = 1
     demo: bool = False
     history_days: int = 0
     """Of the demo's story; 0 = it streams as much as three companies may."""
@@ -56,7 +57,8 @@ class System:
         self._choose_ports()
         try:
             demo = () if self.demo else ("--no-demo",)
-            self.cli(*("up", "--detach", "--history", str(self.history_days)), *demo, timeout=UP_SECONDS_MAX)
+            said = ("--history", str(self.history_days), "--ledgers", str(self.ledgers), *demo)
+            self.cli("up", "--detach", *said, timeout=UP_SECONDS_MAX)
         except BaseException:
             self.cli("down", timeout=DOWN_SECONDS_MAX, check=False)
             raise
@@ -67,7 +69,7 @@ class System:
         Its supervisor takes others where these are not free."""
         facts = homes.recall(Home(self.folder))
         first = 20_000 + secrets.randbelow(12_000)
-        names = (*EMBEDDED_PORTS, *services.PORTS)
+        names = (*EMBEDDED_PORTS, *services.ports(self.ledgers))
         ports = {name: first + 10 * at for at, name in enumerate(names)}
         homes.remember(Home(self.folder), homes.with_ports(facts, ports))
 

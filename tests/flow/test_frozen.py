@@ -12,9 +12,10 @@ from typing import Any
 
 import asyncpg
 import httpx
-import psutil
 import pytest
 
+from tests.faults.kinds.frozen import stopped
+from tests.faults.kinds.restarts import without_writes
 from tests.flow.book import settled
 from tests.flow.system import System, eventually, usage_event
 from tests.hardship import takeover
@@ -41,15 +42,8 @@ def frozen(system: System, name: str) -> Iterator[None]:
     """The process and its children do nothing meanwhile."""
     process = system.process(name).identity.process()
     assert process is not None
-    stopped: list[psutil.Process] = [process, *process.children(recursive=True)]
-    for each in stopped:
-        each.suspend()
-    try:
+    with stopped(process):
         yield
-    finally:
-        for each in stopped:
-            if each.is_running():
-                each.resume()
 
 
 def status(system: System) -> dict[str, Any]:
@@ -131,12 +125,7 @@ def test_with_a_frozen_database_status_names_it_and_ingest_goes_on(freezing: Sys
 async def test_a_database_that_takes_no_writes_makes_the_ledger_not_ready_and_nothing_is_lost(
     freezing: System, owner: asyncpg.Connection
 ) -> None:
-    name = await owner.fetchval("SELECT current_database()")
-    await owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-    await owner.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'spendmeter-ledger'"
-    )
-    try:
+    async with without_writes(owner):
         assert (
             freezing.send(*(usage_event(f"r-{n}", source="read-only") for n in range(30))).status_code == 204
         )
@@ -144,13 +133,6 @@ async def test_a_database_that_takes_no_writes_makes_the_ledger_not_ready_and_no
             "the ledger says so",
             lambda: "ReadOnlySQLTransactionError" in ready(freezing, "ledger"),
             TOLD_WITHIN_S,
-        )
-    finally:
-        await owner.execute("SET default_transaction_read_only = off")
-        await owner.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
-        await owner.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE application_name = 'spendmeter-ledger'"
         )
     assert dict(await settled(owner, "read-only", 30)) == {"booked": 30}
     eventually("the ledger is ready again", lambda: not ready(freezing, "ledger"), TOLD_WITHIN_S)

@@ -3,56 +3,34 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
+from tests.faults.kinds.disks import SERVICES, disk, fill
+from tests.faults.trial import NotHere
 from tests.flow.book import settled
 from tests.flow.system import System, eventually, usage_event
 
 LOGS_BYTES = 4 * 1024 * 1024
 DATA_BYTES = 420 * 1024 * 1024
-SERVICES = ("ingest", "rating", "ledger", "corrector", "alerts", "api")
 REFUSED = 200
 """Requests of which each one costs ingest a line."""
-
-
-@contextmanager
-def disk(folder: Path, size: int) -> Iterator[None]:
-    """`folder` on a disk of its own. Skipped, by name, where nothing may be mounted."""
-    folder.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("a full disk needs a mount, which is not allowed here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system whose logs and whose data are on small disks of their own."""
     home = tmp_path_factory.mktemp("full") / "home"
-    with disk(home / "logs", LOGS_BYTES), disk(home / "data", DATA_BYTES), System(home) as system:
-        yield system
-
-
-def fill(folder: Path) -> Path:
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as out:
-        for size in (1 << 20, 65_536, 4_096, 64):
-            try:
-                while out.write(b"x" * size) == size:
-                    pass
-            except OSError:
-                continue
-    return filler
+    with ExitStack() as disks:
+        try:
+            for name, size in (("logs", LOGS_BYTES), ("data", DATA_BYTES)):
+                disks.enter_context(disk(home / name, size))
+        except NotHere as why:
+            pytest.skip(str(why))
+        yield disks.enter_context(System(home))
 
 
 def refused(system: System) -> None:

@@ -7,29 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
-import httpx
 import psutil
 
-from deploy.local.home import CLONE
-from tests.flow.system import System, eventually
+from tests.faults.loading import under_load
+from tests.faults.workers import beside, ports_of
+from tests.flow.system import System
 
 LOAD_EVENTS_PER_S = 400
 LOAD_S = 120
 """Long enough for whatever the measurement waits for; it is ended before."""
-JOINED_S_MAX = 60.0
+SMALL = ("--request-events", "100")
+"""Events at a steady rate, on all partitions."""
 MOMENT_S_MAX = 60.0
 """How long to look for the moment at which a ledger stands inside a transaction."""
 TAKEN_OVER_S_MAX = 90.0
@@ -51,7 +45,11 @@ def measure(system: System) -> dict[str, float]:
 async def _measure(system: System) -> dict[str, float]:
     owner = await system.database()
     try:
-        with second_ledger(system) as second, load(system):
+        with (
+            tempfile.TemporaryDirectory(prefix="takeover") as folder,
+            beside(system, "ledger") as second,
+            under_load(system, Path(folder) / "sent.jsonl", 1, str(LOAD_EVENTS_PER_S), LOAD_S, *SMALL),
+        ):
             first = system.process("ledger").identity.process()
             assert first is not None, "the ledger does not run"
             frozen, began = await freeze_inside(owner, [first, second])
@@ -61,55 +59,6 @@ async def _measure(system: System) -> dict[str, float]:
                 frozen.resume()
     finally:
         await owner.close()
-
-
-@contextmanager
-def second_ledger(system: System) -> Iterator[psutil.Process]:
-    """Another ledger beside the supervisor's, with the same environment but for its port; it has joined."""
-    first = system.process("ledger").identity.process()
-    assert first is not None, "the ledger does not run"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = first.environ() | {"SPENDMETER_PORT": str(port)}
-    with (system.folder / "logs" / "ledger-2.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "services.ledger"], cwd=CLONE, env=environment, stdout=log, stderr=log
-        )
-
-    def ready() -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}/ready", timeout=2).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    try:
-        eventually("the second ledger is ready", ready, JOINED_S_MAX)
-        yield psutil.Process(process.pid)
-    finally:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        process.wait(30)
-
-
-@contextmanager
-def load(system: System) -> Iterator[Path]:
-    """Events at a steady rate, on all partitions; yields the log of what was sent."""
-    folder = Path(tempfile.mkdtemp(prefix="takeover"))
-    keys, sent = folder / "keys.json", folder / "sent.jsonl"
-    keys.touch(mode=0o600)
-    keys.write_text(json.dumps(system.keys))
-    command = [sys.executable, "-m", "tests.benchmarks.load", "--ingest", system.ingest, "--keys", str(keys)]
-    command += ["--rate", str(LOAD_EVENTS_PER_S), "--seconds", str(LOAD_S), "--seed", "1", "--out", str(sent)]
-    process = subprocess.Popen(
-        command, cwd=CLONE, env=os.environ | {"PYTHONPATH": str(CLONE)}, stdout=subprocess.DEVNULL
-    )
-    try:
-        yield sent
-    finally:
-        process.terminate()
-        process.wait(60)
-        shutil.rmtree(folder)
 
 
 async def freeze_inside(
@@ -123,7 +72,7 @@ async def freeze_inside(
             began = time.monotonic()
             time.sleep(FREEZE_S)
             inside = {port for (port,) in await owner.fetch(INSIDE)}
-            if inside & {each.laddr.port for each in ledger.net_connections("tcp") if each.laddr}:
+            if inside & ports_of(ledger):
                 return ledger, began
             ledger.resume()
             time.sleep(FREEZE_S)

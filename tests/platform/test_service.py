@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from aiokafka import TopicPartition
 
+from spendmeter.platform import service
 from spendmeter.platform.log_fit import created_anew, misfit
 from spendmeter.platform.service import run_until
 
@@ -29,6 +30,26 @@ async def test_work_goes_on_until_the_end_is_reached_and_is_then_cancelled() -> 
 
     await run_until(ended(), work())
     assert order == ["end", "work"]
+
+
+async def test_work_that_took_its_end_for_trouble_of_a_closed_connection_is_told_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service, "CANCEL_AGAIN_S", 0.01)
+    stop, told = asyncio.Event(), 0
+
+    async def work() -> None:
+        nonlocal told
+        while told < 2:
+            try:
+                stop.set()
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:  # as a roll-back on a closed connection replaces it
+                told += 1
+
+    async with asyncio.timeout(5):
+        await run_until(stop.wait(), work())
+    assert told == 2
 
 
 async def test_a_bug_in_one_part_ends_the_others_and_is_raised() -> None:
