@@ -81,8 +81,8 @@ def run_server(name: str, connect: Callable[[Settings], AbstractAsyncContextMana
 
 
 async def run_until(end: Awaitable[object], *work: Work) -> None:
-    """Do all of this until `end` is reached, then cancel it: again where a part took that for the trouble of a
-    connection that is closed. What raises cancels the rest and is raised, in an ExceptionGroup."""
+    """Do all of this until `end` is reached, then cancel it: again where a part took that for the trouble of
+    a closed connection. What raises cancels the rest and is raised, in an ExceptionGroup."""
     async with asyncio.TaskGroup() as group:
         tasks = {group.create_task(each) for each in work}
         await end
