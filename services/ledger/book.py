@@ -7,7 +7,7 @@ lost connection, another worker) leaves either everything or nothing, and `posit
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,18 +89,19 @@ async def book(
     async with connection.transaction():
         # Before anything is locked: Postgres waits without end for a frozen process to go on with its COPY.
         await _stage(connection, batch)
-        held = await connection.fetchval(
+        recorded_on = await connection.fetchval(
             SQL["hold_position"], before.partition, before.position, before.rated_topic
         )
-        if held is None:
+        if recorded_on is None:
             raise PositionMoved
-        booked, known = await _claim(connection, batch)
+        booked, known = await _claim(connection, batch, recorded_on)
         classified = _classified(batch, known)
         late = 0
         if booked:
             skipped = [bytes.fromhex(key) for key in known]
+            terms = (NO_TERMS.time_zone, NO_TERMS.currency)
             late = await connection.fetchval(
-                SQL["insert_entries"], before.partition, skipped, NO_TERMS.time_zone, NO_TERMS.currency
+                SQL["insert_entries"], before.partition, skipped, *terms, recorded_on
             )
         new_series = await _insert_series(connection, booked, known_series)
         sums = rollup(booked)
@@ -127,6 +128,7 @@ async def book(
             outcomes["rejected"],
             outcomes["holes"],
             len(batch.strays),
+            recorded_on,
         )
         if moved != "UPDATE 1":
             raise PositionMoved
@@ -146,11 +148,13 @@ async def _stage(connection: BookConnection, batch: Batch) -> None:
         )
 
 
-async def _claim(connection: BookConnection, batch: Batch) -> tuple[list[RatedUsage], dict[str, KnownEvent]]:
+async def _claim(
+    connection: BookConnection, batch: Batch, recorded_on: date
+) -> tuple[list[RatedUsage], dict[str, KnownEvent]]:
     """Claim the batch's identities: the events that are new, and what is known of those that are not."""
     if not batch.usage:
         return [], {}
-    rows = await connection.fetch(SQL["claim_identities"], batch.before.partition)
+    rows = await connection.fetch(SQL["claim_identities"], batch.before.partition, recorded_on)
     if len(rows) == len(batch.usage):
         return list(batch.usage.values()), {}
     claimed = {key.hex() for (key,) in rows}

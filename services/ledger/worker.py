@@ -13,6 +13,7 @@ from services.ledger.book import prepare
 from services.ledger.lane import Lane
 from services.ledger.minutes import MinuteDays
 from services.ledger.moments import Moments
+from services.ledger.months import Months
 from services.ledger.roller import Roller
 from services.ledger.scopes import ScopeHours
 from services.ledger.totals import Totals
@@ -94,6 +95,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                     pool=self._pool, meters=self._meters, kept_days=self._settings.minutes_kept_days
                 )
                 self._tasks.create_task(minutes.run())
+                self._tasks.create_task(Months(pool=self._pool, meters=self._meters).run())
                 self._tasks.create_task(
                     keep_doing(self._commit, "commit waits", every_s=COMMIT_INTERVAL_S, away=(KafkaError,))
                 )

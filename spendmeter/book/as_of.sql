@@ -9,4 +9,5 @@ SELECT (SELECT min(at) FROM moments) AS since, (SELECT held_until FROM moments O
 
 -- name: to_read
 -- How many entries of tenant $1 happened in [$2, $3), of more than $4 one more than these.
-SELECT count(*) FROM (SELECT FROM entries WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3 LIMIT $4 + 1) AS e
+SELECT count(*) FROM (SELECT FROM entries WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3
+        AND recorded_on >= recorded_from($2) LIMIT $4 + 1) AS e

@@ -31,6 +31,7 @@ async def migrate(owner_url: str, role_secret: str) -> None:
             await apply_roles(connection, role_secret)
             await apply_audit(connection)
             await connection.execute(SQL["make_minutes"])
+            await connection.execute(SQL["make_months"])
             await connection.execute(SQL["register_units"], *_units())
     finally:
         await connection.close()

@@ -10,6 +10,10 @@ CREATE DATABASE "{database}"
 -- As the ledger does once a minute: without a part for its day nothing is booked.
 SELECT make_minutes((now() AT TIME ZONE 'UTC')::date + 7)
 
+-- name: make_months
+-- As the ledger does once a day: without a part for its month nothing is booked.
+SELECT make_months((now() AT TIME ZONE 'UTC')::date + 366)
+
 -- name: register_units
 -- For who adds entries up in the database: what is a unit, and since when.
 INSERT INTO registered_units (unit, since) SELECT * FROM unnest($1::text[], $2::timestamptz[])

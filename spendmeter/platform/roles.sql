@@ -20,7 +20,8 @@ GRANT TEMPORARY ON DATABASE "{database}" TO "{ledger}", "{corrector}";
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, {everyone};
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, {everyone};
 GRANT USAGE ON SCHEMA public TO {everyone};
-GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb), dimension(series, text), dimensions(series)
+GRANT EXECUTE ON FUNCTION usage_sum(jsonb, jsonb), usage_total(jsonb), dimension(series, text), dimensions(series),
+    recorded_from(timestamptz)
 TO {everyone};
 GRANT EXECUTE ON FUNCTION spent(text, text[], timestamptz[], timestamptz[]), series_within(text, bytea[], jsonb[])
 TO "{alerts}", "{api}", "{api_team}", "{corrector}", "{reservations}";
@@ -32,7 +33,7 @@ GRANT EXECUTE ON FUNCTION budget_now(budgets), accounting_by_partition(), behind
 GRANT SELECT ON own_dimensions, minutes_kept, entry_sums, moments, moment_marks, closed_accounts TO "{api_team}";
 GRANT EXECUTE ON FUNCTION budget_now(budgets), catalog_to_publish(int) TO "{reservations}";
 GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), let_minutes_go(timestamptz),
-    take_minutes(text, timestamptz, timestamptz), drop_minutes(timestamptz)
+    take_minutes(text, timestamptz, timestamptz), drop_minutes(timestamptz), entries_months(), make_months(date)
 TO "{ledger}";
 GRANT EXECUTE ON FUNCTION key_names(text, text[]), accrual_series(text), progress_of_book(text), keys_gone(text, text[]),
     first_recorded(text, text, timestamptz), catalog_renewed(text)

@@ -19,7 +19,8 @@ SELECT u.origin_topic, u.origin_partition, u.origin_offset, u.outcome, u.tenant,
     EXISTS (SELECT FROM corrected_identities c WHERE c.identity = u.identity AND c.retracted_at < u.recorded_at) AS retracted
 FROM unbooked u
 LEFT JOIN identities i ON i.identity = u.identity AND u.outcome IN ('duplicate', 'conflict')
-LEFT JOIN entries e ON e.identity = i.identity AND e.occurred_at = i.occurred_at AND e.seq = 0
+LEFT JOIN entries e
+    ON e.identity = i.identity AND e.occurred_at = i.occurred_at AND e.recorded_on = i.recorded_on AND e.seq = 0
 WHERE u.outcome <> 'stray' ORDER BY u.origin_partition, u.origin_offset
 
 -- name: strays
@@ -29,15 +30,17 @@ SELECT origin_partition, count(*) FROM unbooked WHERE outcome = 'stray' GROUP BY
 -- name: identities
 -- Claims without the entry that they stand for.
 SELECT i.identity, i.occurred_at, i.origin_partition, i.origin_offset FROM identities i
-WHERE NOT EXISTS (SELECT FROM entries e WHERE e.identity = i.identity AND e.occurred_at = i.occurred_at)
+WHERE NOT EXISTS (
+    SELECT FROM entries e
+    WHERE e.identity = i.identity AND e.occurred_at = i.occurred_at AND e.recorded_on = i.recorded_on AND e.seq = 0)
 
 -- name: unclaimed
 -- Entries whose identity nobody claimed, so that the next copy would be booked again, or another claimed.
 SELECT e.identity, e.occurred_at, e.origin_partition, e.origin_offset,
     i.origin_partition AS other_partition, i.origin_offset AS other_offset
 FROM entries e LEFT JOIN identities i ON i.identity = e.identity
-WHERE e.seq = 0 AND (e.occurred_at, e.origin_partition, e.origin_offset)
-    IS DISTINCT FROM (i.occurred_at, i.origin_partition, i.origin_offset)
+WHERE e.seq = 0 AND (e.occurred_at, e.recorded_on, e.origin_partition, e.origin_offset)
+    IS DISTINCT FROM (i.occurred_at, i.recorded_on, i.origin_partition, i.origin_offset)
 
 -- name: series
 -- What these series stand for.

@@ -102,7 +102,8 @@ class Book:
         self._offset += 1
         if not seq:
             await self.connection.execute(
-                "INSERT INTO identities VALUES ($1, $2, $3, 0, $4)",
+                "INSERT INTO identities (identity, occurred_at, hash, origin_partition, origin_offset) "
+                "VALUES ($1, $2, $3, 0, $4)",
                 key, event.time, content_hash(event), self._offset,
             )  # fmt: skip
         said = (encode_event(event).decode(), msgspec.json.encode(lines).decode())

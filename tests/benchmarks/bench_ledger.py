@@ -146,7 +146,8 @@ WITH made AS (
     SELECT decode(md5(n::text), 'hex') AS identity, now() - interval '91 days' + n * (interval '90 days' / $3::int) AS at, n
     FROM generate_series($1::int, $2::int) AS n
 ), claimed AS (
-    INSERT INTO identities SELECT identity, at, identity || identity, 99, n FROM made
+    INSERT INTO identities (identity, occurred_at, hash, origin_partition, origin_offset)
+    SELECT identity, at, identity || identity, 99, n FROM made
 )
 INSERT INTO entries (occurred_at, origin_offset, origin_partition, catalog_version, accounting_period, identity, series_id,
     tenant, status, currency, list, contracted, effective, event, lines)

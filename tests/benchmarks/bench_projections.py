@@ -148,7 +148,7 @@ async def run(stack: Stack, events: int) -> dict[str, object]:
     counts = await owner.fetchrow(
         "SELECT (SELECT count(*) FROM entries) AS entries, (SELECT count(*) FROM cells) AS cells, "
         "(SELECT count(*) FROM runs) AS runs, (SELECT sum(effective) FROM cells) = "
-        "(SELECT sum(effective) FROM entries) AS equal, pg_relation_size('entries_origin') / "
+        "(SELECT sum(effective) FROM entries) AS equal, (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree('entries_origin'))::bigint / "
         "(SELECT count(*) FROM entries) AS index_bytes, pg_total_relation_size('cells') / "
         "(SELECT count(*) FROM cells) AS cell_bytes, pg_total_relation_size('runs') / "
         "(SELECT count(*) FROM runs) AS run_bytes"

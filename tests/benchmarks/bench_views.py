@@ -84,6 +84,7 @@ async def load(system: System, folder: Path, seconds: float) -> dict[str, Any]:
 
 async def history(system: System, owner: asyncpg.Connection, options: argparse.Namespace) -> list[str]:
     """Ids of events whose receipts can be asked for."""
+    await owner.execute(SQL["months"], options.days + 31)
     await owner.execute(SQL["series"], TENANT)
     await owner.execute(SQL["said_table"])
     await owner.execute(SQL["said"], TENANT)

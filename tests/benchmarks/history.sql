@@ -88,15 +88,20 @@ SELECT count(*) FROM picked
 -- Entries of corrections that are in no moment yet.
 SELECT c.next_entry - coalesce((SELECT next_offset FROM moment_marks WHERE partition = -1), 0) FROM corrector c
 
+-- name: months
+-- Parts of the book for the months from $1 days ago on, as if it had been kept since.
+SELECT make_months((now() AT TIME ZONE 'UTC')::date - $1::int, (now() AT TIME ZONE 'UTC')::date)
+
 -- name: identities
 -- As the ledger claims them.
-INSERT INTO identities SELECT identity, at, identity, partition, 0 FROM new
+INSERT INTO identities (identity, occurred_at, hash, origin_partition, origin_offset, recorded_on)
+SELECT identity, at, identity, partition, 0, (at AT TIME ZONE 'UTC')::date FROM new
 
 -- name: entries
 -- As they were booked.
-INSERT INTO entries (occurred_at, recorded_at, origin_offset, origin_partition, catalog_version, accounting_period, identity,
-    series_id, tenant, status, currency, list, contracted, effective, event, lines)
-SELECT at, at, place, partition, catalog_version, date_trunc('month', at)::date, identity, series_id, $1, 'priced', currency,
+INSERT INTO entries (recorded_on, occurred_at, recorded_at, origin_offset, origin_partition, catalog_version,
+    accounting_period, identity, series_id, tenant, status, currency, list, contracted, effective, event, lines)
+SELECT (at AT TIME ZONE 'UTC')::date, at, at, place, partition, catalog_version, date_trunc('month', at)::date, identity, series_id, $1, 'priced', currency,
     list, contracted, effective, event, lines FROM new ORDER BY at
 
 -- name: minutes
@@ -120,14 +125,15 @@ SELECT count(*) FROM touched WHERE bucket < now() - CASE size WHEN 'five_minutes
 
 -- name: receipts
 -- Booked events to ask the receipts of, spread over all of history.
-INSERT INTO identities SELECT identity, at, identity, 0, 0
+INSERT INTO identities (identity, occurred_at, hash, origin_partition, origin_offset, recorded_on)
+SELECT identity, at, identity, 0, 0, (at AT TIME ZONE 'UTC')::date
 FROM unnest($1::bytea[], $2::timestamptz[]) AS n (identity, at) ON CONFLICT DO NOTHING
 
 -- name: receipt_entries
 -- Their entries, which say what the first of `said` does.
-INSERT INTO entries (occurred_at, recorded_at, origin_offset, origin_partition, catalog_version, accounting_period, identity,
-    series_id, tenant, status, currency, list, contracted, effective, event, lines)
-SELECT at, at, 0, 0, catalog_version, date_trunc('month', at)::date, identity, series_id, $4, 'priced', currency, list,
+INSERT INTO entries (recorded_on, occurred_at, recorded_at, origin_offset, origin_partition, catalog_version,
+    accounting_period, identity, series_id, tenant, status, currency, list, contracted, effective, event, lines)
+SELECT (at AT TIME ZONE 'UTC')::date, at, at, 0, 0, catalog_version, date_trunc('month', at)::date, identity, series_id, $4, 'priced', currency, list,
     contracted, effective, n.event, lines
 FROM unnest($1::bytea[], $2::timestamptz[], $3::text[]) AS n (identity, at, event), (SELECT * FROM said WHERE n = 0) AS s
 

@@ -113,6 +113,7 @@ async def _book_shapes(system: System, owner: asyncpg.Connection) -> None:
 
 
 async def _repeat(owner: asyncpg.Connection, until: datetime, events: int, days: int) -> None:
+    await owner.execute(SQL["months"], days + 31)
     whole = PARTITIONS * RUN_EVENTS
     a_day = max(whole, events // days // whole * whole)
     for number, day in enumerate(range(days, 0, -1)):

@@ -253,8 +253,10 @@ class Writer:
             body["tenant"], series_id, *dimensions,
         )  # fmt: skip
         await self.owner.execute(
-            "INSERT INTO identities VALUES ($1, $2, '', $3, $4)", identity(body), time, partition, offset
-        )
+            "INSERT INTO identities (identity, occurred_at, hash, origin_partition, origin_offset) "
+            "VALUES ($1, $2, '', $3, $4)",
+            identity(body), time, partition, offset,
+        )  # fmt: skip
         await self.owner.execute(
             "INSERT INTO entries (occurred_at, origin_offset, origin_partition, catalog_version, "
             "accounting_period, identity, series_id, tenant, status, currency, list, contracted, effective, "

@@ -80,7 +80,8 @@ UPDATE assets SET trouble = $2, due_at = now() + $3 WHERE asset_id = $1
 -- What the book says of these events ($1 their times, $2 their identities), corrections included.
 SELECT e.currency, sum(e.effective) AS amount, count(DISTINCT e.identity) AS events
 FROM unnest($1::timestamptz[], $2::bytea[]) AS n (occurred_at, identity)
-    JOIN entries e ON e.occurred_at = n.occurred_at AND e.identity = n.identity
+    JOIN entries e ON e.recorded_on >= recorded_from(n.occurred_at) AND e.occurred_at = n.occurred_at
+        AND e.identity = n.identity
 GROUP BY e.currency ORDER BY e.currency
 
 -- name: put_activity

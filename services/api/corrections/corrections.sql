@@ -23,7 +23,7 @@ SELECT correction_id FROM corrections WHERE correction_id = ANY ($1::text[]) AND
 -- name: entries
 -- The book on an event.
 SELECT recorded_at, accounting_period, catalog_version, seq, status, currency, list, contracted, effective
-FROM entries WHERE occurred_at = $1 AND identity = $2 ORDER BY seq
+FROM entries WHERE recorded_on >= recorded_from($1) AND occurred_at = $1 AND identity = $2 ORDER BY seq
 
 -- name: key_name
 -- What people call the key or the person; none = it is an operator's.

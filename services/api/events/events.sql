@@ -23,7 +23,7 @@ SELECT e.occurred_at, e.recorded_at, e.origin_partition AS partition, e.origin_o
 FROM entries e JOIN series s USING (tenant, series_id) LEFT JOIN corrections c
         ON c.correction_id = e.correction_id AND c.tenant = e.tenant AND e.seq = ANY (c.seqs)
     LEFT JOIN rerate_jobs j ON j.rerate_id = e.correction_id AND j.tenant = e.tenant
-WHERE e.occurred_at = $1 AND e.identity = $2 ORDER BY e.seq
+WHERE e.recorded_on >= recorded_from($1) AND e.occurred_at = $1 AND e.identity = $2 ORDER BY e.seq
 
 -- name: unbooked_copies
 -- What became of the other submissions of the same identity.
@@ -57,11 +57,13 @@ SELECT p.occurred_at AS time, p.recorded_at, p.identity, p.seq, p.catalog_versio
     p.about::json ->> 'id' AS id, dimensions(s) AS dimensions
 FROM (
     SELECT e.*, {stated_event} AS about FROM entries e
-    WHERE e.occurred_at >= $1 AND e.occurred_at < $2 AND ($3::bytea[] IS NULL OR e.series_id = ANY ($3))
+    WHERE e.recorded_on >= recorded_from($1) AND e.occurred_at >= $1 AND e.occurred_at < $2
+        AND ($3::bytea[] IS NULL OR e.series_id = ANY ($3))
         AND (e.occurred_at, e.identity, e.seq) < ($4, $5, $6)
         AND ($8 OR (e.seq % 2 = 0 AND NOT EXISTS (
             SELECT FROM entries r
-            WHERE r.occurred_at = e.occurred_at AND r.identity = e.identity AND r.seq = e.seq + 1)))
+            WHERE r.recorded_on >= e.recorded_on AND r.occurred_at = e.occurred_at AND r.identity = e.identity
+                AND r.seq = e.seq + 1)))
     ORDER BY e.occurred_at DESC, e.identity DESC, e.seq DESC LIMIT $7
 ) AS p JOIN series s USING (tenant, series_id)
 ORDER BY p.occurred_at DESC, p.identity DESC, p.seq DESC

@@ -49,12 +49,16 @@ u.outcome = 'duplicate' OR was_raised(u)
         WHERE s.superseded = u.identity AND s.tenant = u.tenant AND NOT was_retracted(s.identity))
     OR u.outcome = 'rejected' AND EXISTS (
         SELECT FROM entries e
-        WHERE e.occurred_at = find_occurred_at(u.identity) AND e.identity = u.identity AND e.seq = 0
+        WHERE e.recorded_on >= recorded_from(find_occurred_at(u.identity))
+            AND e.occurred_at = find_occurred_at(u.identity) AND e.identity = u.identity AND e.seq = 0
             AND (e.recorded_at, e.origin_offset) > (u.recorded_at, u.origin_offset) AND NOT was_retracted(u.identity))
 
 -- name: became
 -- What the submission with this identity became: the seq of its last entry, and why the last copy was not booked.
-SELECT (SELECT max(seq) FROM entries WHERE occurred_at = find_occurred_at($1) AND identity = $1) AS seq,
+SELECT (
+        SELECT max(seq) FROM entries
+        WHERE recorded_on >= recorded_from(find_occurred_at($1)) AND occurred_at = find_occurred_at($1) AND identity = $1
+    ) AS seq,
     (SELECT outcome FROM unbooked WHERE identity = $1 ORDER BY recorded_at DESC LIMIT 1) AS outcome
 
 -- name: booked_instead

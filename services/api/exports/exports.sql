@@ -18,7 +18,7 @@ FROM spent($1, $2, $3, $4) GROUP BY currency
 -- name: booked
 -- The same from entries, where rollups are too coarse for days in UTC.
 SELECT currency, sum(list) AS list, sum(contracted) AS contracted, sum(effective) AS effective
-FROM entries WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3 GROUP BY currency
+FROM entries WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3 AND recorded_on >= recorded_from($2) GROUP BY currency
 
 -- name: folded
 -- The same from cells; how many digits the longest figure has before its point and after it; and on which days there are
@@ -34,7 +34,7 @@ FROM cells WHERE tenant = $1 AND day >= $2 AND day < $3 GROUP BY currency
 -- On which days of [$2, $3) something lies that was corrected after its month had ended. Corrections have an index of
 -- their own: that of the corrector's entries.
 SELECT DISTINCT (occurred_at AT TIME ZONE 'UTC')::date AS day FROM entries
-WHERE origin_partition = -1 AND tenant = $1 AND occurred_at >= $2 AND occurred_at < $3
+WHERE origin_partition = -1 AND tenant = $1 AND occurred_at >= $2 AND occurred_at < $3 AND recorded_on >= recorded_from($2)
     AND recorded_at >= (date_trunc('month', occurred_at AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'
 
 -- name: corrections
@@ -45,6 +45,7 @@ SELECT e.seq, e.occurred_at, e.tenant, e.series_id, e.status, e.currency, e.list
     {reversed_lines} AS lines
 FROM entries e
 WHERE e.origin_partition = -1 AND e.tenant = $1 AND e.occurred_at >= $2 AND e.occurred_at < $3 AND e.recorded_at >= $4
+    AND e.recorded_on >= recorded_from($2)
 
 -- name: cells
 -- The rows of tenant $1 on the days [$2, $3), in the order of their key. Figures as texts: most are written as they are.
@@ -68,7 +69,9 @@ SELECT DISTINCT series_id FROM cells WHERE tenant = $1 AND day = $2 AND unit = '
 -- The entries of the series $4 in [$2, $3), each event's in the order in which they were written.
 SELECT occurred_at, identity, seq, series_id, recorded_at, status, currency, list::text, contracted::text, effective::text,
     event
-FROM entries WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3 AND series_id = ANY ($4::bytea[])
+FROM entries
+WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3 AND recorded_on >= recorded_from($2)
+    AND series_id = ANY ($4::bytea[])
 ORDER BY occurred_at, identity, seq
 
 -- name: series

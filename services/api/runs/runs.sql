@@ -85,10 +85,11 @@ SELECT p.occurred_at AS time, p.recorded_at, p.identity, p.seq, p.catalog_versio
 FROM (
     SELECT e.*, {stated_event} AS about
     FROM entries e
-    WHERE e.occurred_at >= $2 AND e.occurred_at <= $3 AND e.series_id IN (SELECT series_id FROM of_run)
+    WHERE e.recorded_on >= recorded_from($2) AND e.occurred_at >= $2 AND e.occurred_at <= $3 AND e.series_id IN (SELECT series_id FROM of_run)
         AND e.seq % 2 = 0 AND NOT EXISTS (
             SELECT FROM entries r
-            WHERE r.occurred_at = e.occurred_at AND r.identity = e.identity AND r.seq = e.seq + 1)
+            WHERE r.recorded_on >= e.recorded_on AND r.occurred_at = e.occurred_at AND r.identity = e.identity
+                AND r.seq = e.seq + 1)
 ) AS p JOIN series s USING (tenant, series_id)
 WHERE CASE WHEN pg_input_is_valid(p.about, 'json') THEN p.about::json #>> '{data,labels,run}' = $1 END
 ORDER BY p.occurred_at DESC, p.identity DESC LIMIT $4

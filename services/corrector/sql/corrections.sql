@@ -28,9 +28,10 @@ SELECT i.identity, i.hash, i.occurred_at, f.event AS first_event, f.tenant AS fi
         SELECT h.patch FROM corrections h WHERE h.correction_id = c.amend_id AND h.tenant = f.tenant
     ) END AS held
 FROM identities i
-    JOIN entries f ON f.occurred_at = i.occurred_at AND f.identity = i.identity AND f.seq = 0
+    JOIN entries f ON f.recorded_on = i.recorded_on AND f.occurred_at = i.occurred_at AND f.identity = i.identity AND f.seq = 0
     LEFT JOIN LATERAL (
-        SELECT * FROM entries_in_force n WHERE n.occurred_at = i.occurred_at AND n.identity = i.identity
+        SELECT * FROM entries_in_force n
+        WHERE n.recorded_on >= i.recorded_on AND n.occurred_at = i.occurred_at AND n.identity = i.identity
     ) AS e ON true
     LEFT JOIN corrected_identities c ON c.identity = i.identity
 WHERE i.identity = ANY ($1::bytea[])

@@ -108,7 +108,8 @@ e.occurred_at, e.identity, e.recorded_at, e.seq, e.origin_partition, e.origin_of
     e.series_id, e.catalog_version, e.accounting_period, e.status, e.currency,
     e.list, e.contracted, e.effective, e.event, e.lines, CASE WHEN e.seq = 0 THEN e.recorded_at ELSE (
         SELECT f.recorded_at FROM entries f
-        WHERE f.occurred_at = e.occurred_at AND f.identity = e.identity AND f.seq = 0
+        WHERE f.recorded_on BETWEEN recorded_from(e.occurred_at) AND e.recorded_on
+            AND f.occurred_at = e.occurred_at AND f.identity = e.identity AND f.seq = 0
     ) END AS first_recorded_at
 
 -- part: amended_by_later
@@ -125,7 +126,8 @@ FROM (
     FROM (
         SELECT e.* FROM unnest($4::timestamptz[], $5::timestamptz[]) AS stretch (since, until) CROSS JOIN LATERAL (
             SELECT * FROM entries_in_force e
-            WHERE occurred_at >= greatest(stretch.since, $6) AND occurred_at < stretch.until
+            WHERE recorded_on >= recorded_from(greatest(stretch.since, $6))
+                AND occurred_at >= greatest(stretch.since, $6) AND occurred_at < stretch.until
                 AND (occurred_at, identity) > ($6, $7)
                 AND tenant = $1 AND ($2::bytea[] IS NULL OR series_id = ANY ($2)) AND NOT EXISTS ({amended_by_later})
             ORDER BY occurred_at, identity LIMIT $8
@@ -264,7 +266,7 @@ FROM (
         ORDER BY turn, origin_partition ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
     FROM next n LEFT JOIN LATERAL (
         SELECT octet_length(event) + octet_length(lines) AS bytes FROM entries_in_force
-        WHERE occurred_at = n.occurred_at AND identity = n.identity
+        WHERE recorded_on >= recorded_from(n.occurred_at) AND occurred_at = n.occurred_at AND identity = n.identity
     ) AS e ON true
 ) AS in_turn
 WHERE coalesce(bytes_before, 0) < $2
@@ -282,7 +284,7 @@ ORDER BY j.version, j.rerate_id
 SELECT {columns}
 FROM unnest($2::bytea[], $4::timestamptz[]) AS l (identity, occurred_at)
     JOIN entries_in_force e USING (occurred_at, identity)
-WHERE e.tenant = $1 AND NOT EXISTS ({amended_by_later})
+WHERE e.recorded_on >= recorded_from(l.occurred_at) AND e.tenant = $1 AND NOT EXISTS ({amended_by_later})
 
 -- name: mark_late
 -- They were looked at.

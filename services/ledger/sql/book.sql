@@ -15,13 +15,15 @@ INSERT INTO positions (partition, rated_topic, origin_topic) VALUES ($1, $2, $3)
 SELECT partition, rated_topic, position, origin_topic, next_origin FROM positions WHERE partition = $1
 
 -- name: hold_position
--- No row: somebody else has applied what we are about to. A row: it is ours until COMMIT.
-SELECT 1 FROM positions WHERE partition = $1 AND position = $2 AND rated_topic = $3 FOR UPDATE
+-- No row: somebody else has applied what we are about to. A row: it is ours until COMMIT, and the day (UTC) on which all
+-- of this is recorded: today, and never before the last.
+SELECT greatest(recorded_on, (now() AT TIME ZONE 'UTC')::date) FROM positions
+WHERE partition = $1 AND position = $2 AND rated_topic = $3 FOR UPDATE
 
 -- name: claim_identities
 -- In the order of the key, so that two lanes never wait for each other in a circle.
-INSERT INTO identities (identity, occurred_at, hash, origin_partition, origin_offset)
-SELECT identity, occurred_at, hash, $1, origin_offset FROM stage ORDER BY identity
+INSERT INTO identities (identity, occurred_at, hash, origin_partition, origin_offset, recorded_on)
+SELECT identity, occurred_at, hash, $1, origin_offset, greatest($2, recorded_from(occurred_at)) FROM stage ORDER BY identity
 ON CONFLICT (identity) DO NOTHING
 RETURNING identity
 
@@ -48,9 +50,9 @@ WITH late AS (
         AND s.identity <> ALL ($2::bytea[])
     RETURNING other_currency
 ), booked AS (
-    INSERT INTO entries (identity, occurred_at, origin_partition, origin_offset, catalog_version, accounting_period,
-        series_id, tenant, status, currency, list, contracted, effective, event, lines)
-    SELECT s.identity, s.occurred_at, $1, s.origin_offset, s.catalog_version,
+    INSERT INTO entries (recorded_on, identity, occurred_at, origin_partition, origin_offset, catalog_version,
+        accounting_period, series_id, tenant, status, currency, list, contracted, effective, event, lines)
+    SELECT greatest($5, recorded_from(s.occurred_at)), s.identity, s.occurred_at, $1, s.origin_offset, s.catalog_version,
         coalesce(s.accounting_period,
             date_trunc('month', s.occurred_at AT TIME ZONE coalesce(t.zone, $3))::date),
         s.series_id, s.tenant, s.status, s.currency, s.list::numeric, s.contracted::numeric, s.effective::numeric,
@@ -81,7 +83,7 @@ SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::bytea[
 
 -- name: booked_events
 -- What is booked under these identities, as it was sent.
-SELECT identity, event FROM identities JOIN entries USING (identity, occurred_at)
+SELECT identity, event FROM identities JOIN entries USING (identity, occurred_at, recorded_on)
 WHERE identity = ANY ($1::bytea[]) AND seq = 0
 
 -- name: insert_supersessions
@@ -112,5 +114,5 @@ ON CONFLICT (partition, tenant) DO UPDATE SET
 -- The other half of hold_position: the row is locked, so exactly one row moves, or the transaction is undone. Who does not
 -- count its bookings is of an older release, and is refused.
 UPDATE positions SET position = $3, next_origin = $4, bookings = bookings + 1, booked = booked + $5, duplicate = duplicate + $6,
-    conflict = conflict + $7, rejected = rejected + $8, holes = holes + $9, stray = stray + $10
+    conflict = conflict + $7, rejected = rejected + $8, holes = holes + $9, stray = stray + $10, recorded_on = $11
 WHERE partition = $1 AND position = $2

@@ -71,7 +71,7 @@ SELECT statement_timestamp() AS now,
     ) AS answers,
     ARRAY(
         SELECT e.identity FROM stated s CROSS JOIN LATERAL (
-                SELECT e.* FROM identities i JOIN entries e ON e.occurred_at = i.occurred_at AND e.identity = i.identity
+                SELECT e.* FROM identities i JOIN entries e USING (recorded_on, occurred_at, identity)
                 WHERE i.identity = s.identity AND e.identity = s.identity AND e.seq = 0 OFFSET 0) AS e
             JOIN accounts a ON a.partition = e.origin_partition
                 AND e.recorded_at >= a.begun_at AND e.recorded_at < a.ended_at
