@@ -31,6 +31,7 @@ from services.api.channels import deliveries as channel_deliveries
 from services.api.channels import routes as channels
 from services.api.choice import decisions as model_decisions
 from services.api.choice import routes as choice
+from services.api.choice.priced_slices import PricedSlices
 from services.api.coding_agents import routes as coding_agents
 from services.api.corrections import rerates
 from services.api.corrections import routes as corrections
@@ -190,6 +191,7 @@ def create_app(
     app.state.past_changes = PastChanges()
     app.state.past_books = PastBooks()
     app.state.past_prices = PastPrices()
+    app.state.priced_slices = PricedSlices()
     app.state.live = LiveTotals(
         lambda onlooker: read_live(
             database, app.state.progress, app.state.closed, onlooker, datetime.now(UTC)

@@ -15,6 +15,7 @@ from services.api.app import create_app
 from services.api.catalog.past_changes import PastChanges
 from services.api.catalog.price_books import PriceBooks
 from services.api.changes.prices import PastPrices
+from services.api.choice.priced_slices import PricedSlices
 from services.api.database.remembered import BookedDays
 from services.api.database.transactions import Database, prepare
 from services.api.events.past_books import PastBooks
@@ -84,6 +85,7 @@ async def client(api: FastAPI, database: Database, book: Book) -> AsyncIterator[
     api.state.past_changes = PastChanges()
     api.state.past_books = PastBooks()
     api.state.past_prices = PastPrices()
+    api.state.priced_slices = PricedSlices()
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
     fresh = {"Cache-Control": "no-cache"}
     async with httpx.AsyncClient(transport=transport, base_url="http://spend.test", headers=fresh) as client:

@@ -10,6 +10,8 @@ import asyncpg
 import httpx
 import pytest
 
+from services.api.choice import priced_slices, routes
+from services.api.choice.priced_slices import PricedSlices, priced_since, priced_slice
 from spendmeter.contracts.catalog import Conditions
 from spendmeter.platform.roles import role_url
 from tests.api.book import Book
@@ -121,6 +123,34 @@ async def test_the_same_model_is_what_was_booked_and_a_retraction_leaves_both(
     assert (rows[""]["quality"]["calls"], rows[""]["quality"]["success"]) == (40, "0.95")
 
 
+async def test_a_slice_is_priced_once_until_a_call_is_folded_or_a_price_published(
+    used: UsedModels, acme: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """40 calls of m cost 0.04 on n, the one that comes later 0.001, and at twice the price twice of both."""
+    priced: list[str] = []
+    compared = routes._compared
+
+    def counted(*asked: Any) -> Any:
+        priced.append("once more")
+        return compared(*asked)
+
+    monkeypatch.setattr(routes, "_compared", counted)
+    monkeypatch.setattr(priced_slices, "PRICED_FOR", timedelta(days=1))
+    asked = {"candidates": "openai/n", "growth": ALIKE, "filter.team": "support"}
+    first = await compare(acme, **asked)
+    assert (await compare(acme, **asked))["models"] == first["models"]
+    assert (by_name(first)["openai/n"]["low"], len(priced)) == ("0.04", 1)
+    await compare(acme, **{**asked, "filter.team": "search"})
+    assert len(priced) == 2
+    await used.call()
+    await used.fold()
+    assert by_name(await compare(acme, **asked))["openai/n"]["low"] == "0.041"
+    await used.publish(price("dear", "input_tokens", "9"), price("dear", "output_tokens", "9"))
+    assert "openai/dear" in by_name(await compare(acme, **{**asked, "candidates": "openai/dear"}))
+    assert by_name(await compare(acme, **asked))["openai/n"]["low"] == "0.041"
+    assert len(priced) == 5
+
+
 async def test_long_contexts_cost_what_the_candidate_takes_for_them(
     used: UsedModels, acme: httpx.AsyncClient
 ) -> None:
@@ -142,6 +172,22 @@ async def test_long_contexts_cost_what_the_candidate_takes_for_them(
     unsure = by_name(found)["openai/steep"]
     assert (unsure["low"], unsure["high"]) == ("0.34", "0.68")
     assert found["traffic"][0]["contexts"] == [{"over": 0, "calls": 40}, {"over": 272_000, "calls": 1}]
+
+
+def test_prices_are_looked_up_again_after_ten_minutes_and_what_was_not_asked_for_longest_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = YESTERDAY.replace(hour=10, minute=19, second=59)
+    assert priced_since(at) == at.replace(minute=10, second=0)
+    assert priced_since(at + timedelta(seconds=1)) == at.replace(minute=20, second=0)
+    kept, answer = PricedSlices(), priced_slice(b'{"models":[]}', 1)
+    monkeypatch.setattr(priced_slices, "BYTES_MAX", 2 * len(answer.packed))
+    for key in ("one", "two"):
+        kept.put(key, answer)
+    found = kept.get("one")
+    kept.put("three", answer)
+    assert (found, kept.get("two"), kept.get("three")) == (answer, None, answer)
+    assert answer.content == b'{"models":[]}'
 
 
 async def test_few_calls_are_no_measure(used: UsedModels, acme: httpx.AsyncClient) -> None:

@@ -3,6 +3,10 @@
 -- yet; and they are added up by hash: to sort them takes many times as long.
 SELECT set_config('enable_nestloop', 'off', true), set_config('enable_sort', 'off', true)
 
+-- name: folded
+-- How often what tenant $1 used in the UTC days [$2, $3), and how its calls went, have changed: it only grows.
+SELECT coalesce(sum(generation), 0)::bigint FROM folded_days WHERE tenant = $1 AND day >= $2 AND day < $3
+
 -- name: wanted
 -- The series of models that a filter lets through: $1 = the values that a dimension may have, by its name.
 SELECT series_id, provider, sku FROM series s

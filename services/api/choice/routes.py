@@ -22,12 +22,14 @@ from services.api.choice.comparing import (
 )
 from services.api.choice.estimating import StatedTraffic, estimated
 from services.api.choice.models import ComparedModels, ModelEstimate
-from services.api.choice.slices import ROWS_MAX, slice_of
+from services.api.choice.priced_slices import PricedSlice, PricedSlices, priced_since, priced_slice
+from services.api.choice.slices import ROWS_MAX, SQL, slice_of
 from services.api.choice.traffic import CallSums, added_up, traffic_of
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, filters_of
+from services.api.http.models import NOT_MEASURED, Complete
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import JSON, Negotiated
@@ -63,7 +65,6 @@ class SliceRows:
     """What one transaction read about a slice of the tenant's traffic."""
 
     tenant: Tenant
-    folded: Folded
     days: tuple[date, date]
     traffic: list[Any]
     own: dict[tuple[str, str], CallSums]
@@ -113,13 +114,24 @@ async def compare_models(
             start = end - timedelta(days=DAYS) if start is None else start
             days = utc_days(*checked_range(start, end, DAYS_MAX))
             standing = await folded(request, connection, caller.onlooker, *PROJECTIONS)
-            rows = await read_slice(connection, tenant, days, filters, standing)
+            generation = await connection.fetchval(SQL["folded"], caller.tenant, *days)
+            slice_key = (caller.tenant, days, generation, *question, snapshot.version, priced_since(now))
+            if (found := kept.get(slice_key)) is None:
+                rows = await read_slice(connection, tenant, days, filters)
 
-        def work() -> ComparedModels:
+        def work() -> PricedSlice:
             return _compared(caller, rows, snapshot.book, now, named, top, worth, stated)
 
-        return (await asyncio.to_thread(work)).model_dump_json(by_alias=True).encode()
+        if found is None:
+            found = await asyncio.to_thread(work)
+            kept.put(slice_key, found)
+        return _standing_now(found, standing, caller)
 
+    kept: PricedSlices = request.app.state.priced_slices
+    question = (
+        tuple((name, tuple(values)) for name, values in sorted(filters.items())),
+        (tuple(named), top, worth, tuple(sorted(stated.items()))),
+    )
     asked = question_key(request, caller.onlooker, request.query_params.multi_items())
     key = asked, snapshot.version, now.replace(second=0, microsecond=0)
     content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
@@ -131,7 +143,6 @@ async def read_slice(
     tenant: Tenant,
     days: tuple[date, date],
     filters: Mapping[str, list[str]],
-    standing: Folded,
 ) -> SliceRows:
     """Raises HttpRefusal (422) for a slice of more ways to be served and priced than one answer holds."""
     asked = await slice_of(connection, filters, days)
@@ -141,7 +152,6 @@ async def read_slice(
     everywhere = await (await slice_of(connection, NO_FILTER, days)).calls() if filters else own
     return SliceRows(
         tenant=tenant,
-        folded=standing,
         days=days,
         traffic=traffic,
         own=own,
@@ -158,7 +168,7 @@ def _compared(
     top: int,
     worth: Worth,
     stated: Mapping[str, Any],
-) -> ComparedModels:
+) -> PricedSlice:
     models, traffic, beyond, lacking = [], [], 0, 0
     own = added_up(rows.own.values())
     found = traffic_of(rows.traffic, rows.own)
@@ -170,7 +180,7 @@ def _compared(
             candidates, more, fewer = all_comparable(slice_.uses, sellers_of(used), pricing, top)
             beyond, lacking = beyond + more, lacking + fewer
         models += compared(currency, slice_.uses, candidates, pricing, own, used, worth)
-    return ComparedModels(
+    answer = ComparedModels(
         first_day=rows.days[0],
         last_day=rows.days[1] - timedelta(days=1),
         priced_at=now,
@@ -179,19 +189,29 @@ def _compared(
         models=models,
         not_shown=beyond,
         not_comparable=lacking,
-        not_in_it=_missing(caller, rows, len(found)),
-        **vars(rows.folded.complete),
+        not_in_it=[],
+        **vars(NOT_MEASURED),
     )
+    content = answer.model_dump_json(by_alias=True, exclude=set(_StandingNow.model_fields))
+    return priced_slice(content.encode(), len(found))
 
 
-def _missing(caller: Caller, rows: SliceRows, currencies: int) -> list[str]:
+class _StandingNow(Complete):
+    """What of `ComparedModels` is another one at each look."""
+
+    not_in_it: list[str]
+
+
+def _standing_now(found: PricedSlice, standing: Folded, caller: Caller) -> bytes:
+    """The answer, with how complete it is."""
     said = ["which models take contexts as long as these is in no price list here: ask their vendors"]
-    said += not_added_up(caller.onlooker, rows.folded.unfolded)
-    if currencies > 1:
+    said += not_added_up(caller.onlooker, standing.unfolded)
+    if found.currencies > 1:
         said.append("success and latency are of all currencies together, and context lengths too")
-    if not currencies:
+    if not found.currencies:
         said.append("nothing of these days is booked of a model in this slice")
-    return said
+    now = _StandingNow(not_in_it=said, **vars(standing.complete)).model_dump_json().encode()
+    return now.removesuffix(b"}") + b"," + found.content.removeprefix(b"{")
 
 
 @router.get("/v1/models/estimate", response_model=ModelEstimate, responses=answers("model_estimate"))
