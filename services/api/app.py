@@ -64,6 +64,7 @@ from services.api.live.reading import read_live
 from services.api.mcp import routes as mcp
 from services.api.meters import routes as meters
 from services.api.people import routes as people
+from services.api.periods import routes as periods
 from services.api.portal import assets
 from services.api.privacy import routes as privacy
 from services.api.readouts import routes as readouts
@@ -119,6 +120,7 @@ PARTS = (
     forecast_routes,
     budget_requests,
     allocations,
+    periods,
     statements,
     statement_export,
     allocation_plans,

@@ -11,6 +11,7 @@ from aiokafka.errors import LeaderNotAvailableError
 
 from services.corrector.apply import Applier
 from services.corrector.catalog_wait import CatalogWait
+from services.corrector.closings.keeper import ClosingsKeeper
 from services.corrector.line import CorrectionLine
 from services.corrector.outcomes.line import OutcomeLine
 from services.corrector.price_books import VersionBooks, VersionUnits
@@ -53,6 +54,7 @@ class Corrector:
         self._projector: Projector
         self._outcomes: OutcomeLine
         self._moments: MomentsKeeper
+        self._closings: ClosingsKeeper
 
     def not_ready(self) -> str:
         """Why nothing is corrected; '' = all is well, or another one does it."""
@@ -62,6 +64,7 @@ class Corrector:
         troubles = (
             *(line.stopped, line.catalog.why, line.worked.trouble(), self._projector.worked.trouble()),
             *(outcomes.stopped, outcomes.worked.trouble(), self._moments.worked.trouble()),
+            self._closings.worked.trouble(),
         )
         return "; ".join(filter(None, troubles))
 
@@ -85,6 +88,7 @@ class Corrector:
                 tasks.create_task(self._outcomes.run())
                 tasks.create_task(self._projector.run())
                 tasks.create_task(self._moments.run())
+                tasks.create_task(self._closings.run())
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[CorrectionLine]:
@@ -104,6 +108,7 @@ class Corrector:
         try:
             async with running(admin, logs, sender, consumer, outcomes):
                 self._projector = Projector(pool=pool, meters=self._meters)
+                self._closings = ClosingsKeeper(pool)
                 self._moments = MomentsKeeper(pool=pool, meters=self._meters)
                 self._outcomes = OutcomeLine(
                     log=TopicPartition(settings.topic_prefix + USAGE_OUTCOMES.name, 0),

@@ -1,6 +1,8 @@
 """Writes pairs of entries and all that they add to, in the caller's transaction."""
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,11 @@ from services.corrector.fence import Standing, move
 from services.corrector.pairs import Change, Pairs, UnitsThen, pairs_of
 from services.corrector.price_books import VersionUnits
 from spendmeter.book.adding import CORRECTIONS, add_corrections
+from spendmeter.book.closings import Shut, carry, open_period, read_shut
 from spendmeter.book.remarks import add_to_remarks, take_from_remarks
 from spendmeter.book.series import add_series
 from spendmeter.book.timelines import read_timelines
+from spendmeter.contracts.terms import Timeline
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("sql") / "pairs.sql")
@@ -43,15 +47,36 @@ async def write(
         )
     standing = await move(connection, sought, entries=pairs.entries, **moved)
     if pairs.rows:
-        await _write(connection, pairs)
+        shut = await read_shut(connection, {change.entry.tenant for change in changes})
+        timelines = await read_timelines(connection, {tenant for tenant, *_ in pairs.sums} | shut.keys())
+        await _write(connection, pairs, shut, timelines)
+        apart = carried_of(changes, shut, timelines)
+        sums = {period: pairs_of(some, 0, units).sums for period, some in apart.items()}
+        await carry(connection, CORRECTIONS, standing.next_entry, sums, timelines)
     return standing
 
 
-async def _write(connection: Any, pairs: Pairs) -> None:
-    written = await connection.fetchval(SQL["insert_pairs"])
+async def _write(connection: Any, pairs: Pairs, shut: Shut, timelines: Mapping[str, Timeline]) -> None:
+    closed = [(tenant, last, open_period(last, last)) for tenant, last in shut.items() if last is not None]
+    columns = [[each[place] for each in closed] for place in range(3)]
+    written = await connection.fetchval(SQL["insert_pairs"], *columns)
     assert written == pairs.entries, f"{written} entries of {pairs.entries}: others are in force"
     await add_series(connection, pairs.series)
-    timelines = await read_timelines(connection, {tenant for tenant, *_ in pairs.sums})
     await add_corrections(connection, pairs.sums, timelines)
     await add_to_remarks(connection, CORRECTIONS, pairs.remarks)
     await take_from_remarks(connection, pairs.taken_back)
+
+
+def carried_of(
+    changes: Iterable[Change], shut: Shut, timelines: Mapping[str, Timeline]
+) -> Mapping[date, list[Change]]:
+    """By accounting period those that are booked in another one than that of their day: of tenants that ever
+    closed one. Pure."""
+    found: dict[date, list[Change]] = defaultdict(list)
+    for change in changes:
+        entry = change.entry
+        if entry.tenant in shut:
+            period = open_period(entry.accounting_period, shut[entry.tenant])
+            if period != timelines[entry.tenant].month(entry.occurred_at):
+                found[period].append(change)
+    return found

@@ -5,7 +5,7 @@ lost connection, another worker) leaves either everything or nothing, and `posit
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from services.ledger.batch import Batch, BookPosition
+from services.ledger.carrying import Carrying, read_carrying
 from services.ledger.conflicts import describe_difference
 from services.ledger.marks import marks_of
 from services.ledger.unbooked import (
@@ -97,7 +98,11 @@ async def book(
         booked, known = await _claim(connection, batch, recorded_on)
         classified = _classified(batch, known)
         late = 0
+        carrying = Carrying()
         if booked:
+            carrying = await read_carrying(connection, booked)
+            if carrying.moved:
+                await connection.execute(SQL["move_periods"], *_columns(carrying.moved))
             skipped = [bytes.fromhex(key) for key in known]
             terms = (NO_TERMS.time_zone, NO_TERMS.currency)
             late = await connection.fetchval(
@@ -106,6 +111,7 @@ async def book(
         new_series = await _insert_series(connection, booked, known_series)
         sums = rollup(booked)
         await add_to_minutes(connection, before.partition, sums)
+        await carrying.write(connection, before.partition, batch.next_origin)
         await _touch(connection, sums)
         await add_to_remarks(connection, before.partition, add_up_remarks(booked))
         await _insert_supersessions(connection, booked)
@@ -139,6 +145,10 @@ async def book(
         series=new_series,
         late=late,
     )
+
+
+def _columns(moved: Mapping[str, date]) -> tuple[list[bytes], list[date]]:
+    return [bytes.fromhex(identity) for identity in moved], list(moved.values())
 
 
 async def _stage(connection: BookConnection, batch: Batch) -> None:

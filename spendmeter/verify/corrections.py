@@ -28,7 +28,12 @@ async def check_corrections(connection: Any, entries: Entries, series: KnownSeri
             report.find("I1", "doubled: it corrects no entry, for there is none before it", named)
             continue
         if not found["is_of_the_same"]:
-            report.find("I4", "changed: tenant or month is not that of the entry before it", named)
+            report.find("I4", "changed: the tenant is not that of the entry before it", named)
+        elif why := entries.closings.fault(
+            row.tenant, found["period_before"], row.accounting_period, row.recorded_at
+        ):
+            before = f"that of the entry before it is {found['period_before']}"
+            report.find("I4a", f"changed: {why}, {before}", named)
         if row.seq % 2:
             if not found["is_minus"]:
                 report.find("I4", "changed: a reversal that is not minus its entry", named)

@@ -3,9 +3,10 @@ Pure: values in, findings out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from spendmeter.verify.closings import Closings
 from spendmeter.verify.lines import Bill, ExchangeRate, add_up, charge_faults
 from spendmeter.verify.literals import Literals
 from spendmeter.verify.report import Report
@@ -26,6 +27,7 @@ class Entries:
     rates: Mapping[str, ExchangeRate] = field(default_factory=dict)
     """Exchange rates by id of their catalog entry."""
     terms: TermsHistory = field(default_factory=TermsHistory)
+    closings: Closings = field(default_factory=Closings)
     literals: Literals | None = None
     sums: HourSums = field(default_factory=HourSums)
     series: Mapping[tuple[str, bytes], tuple[str, ...]] = field(default_factory=dict)
@@ -74,12 +76,13 @@ class Entries:
         self._judge_figures(row, event)
 
     def _judge_terms(self, row: BookedEntry, event: EventReading) -> None:
-        """Whether an entry is in the currency and the month of its tenant's terms at the event's time; or, if
-        the book lists it as rated late, of the terms that its rater knew."""
+        """Whether an entry is in the currency and the month of its tenant's terms at the event's time (where
+        that was closed: in the month that was open); or, if the book lists it as rated late, of the terms
+        that its rater knew."""
         late = row.late_version
         try:
             due = self.terms.due(event.tenant, event.time)
-            if late is not None and (row.currency, row.accounting_period) != (due.currency, due.month):
+            if late is not None and (row.currency != due.currency or self._misplaced(row, due.month)):
                 due = self.terms.due_in(late, event.tenant, event.time)
             else:
                 late = None
@@ -87,7 +90,8 @@ class Entries:
             what = f"its tenant's terms cannot be read: {type(error).__name__} {error}"
             self.report.find("I4a", what, _named_entry(row, event))
             return
-        if row.currency == due.currency and row.accounting_period == due.month:
+        misplaced = self._misplaced(row, due.month)
+        if row.currency == due.currency and not misplaced:
             if late is not None:
                 self.report.pass_over("I4a", LATE)
             return
@@ -95,9 +99,14 @@ class Entries:
         faults = []
         if row.currency != due.currency:
             faults.append(f"currency is {row.currency}, {by} say {due.currency}")
-        if row.accounting_period != due.month:
-            faults.append(f"accounting period is {row.accounting_period}, {by} say {due.month}")
+        if misplaced:
+            faults.append(
+                f"{misplaced}, {by} say {due.month}" if row.accounting_period != due.month else misplaced
+            )
         self.report.find("I4a", f"changed: {'; '.join(faults)}", _named_entry(row, event))
+
+    def _misplaced(self, row: BookedEntry, month: date) -> str:
+        return self.closings.fault(row.tenant, month, row.accounting_period, row.recorded_at)
 
     def _judge_figures(self, row: BookedEntry, event: EventReading) -> Bill | None:
         """What an entry says that its event and its lines do not; its bill, where the lines have one."""

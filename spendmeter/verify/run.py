@@ -16,6 +16,7 @@ from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.topic_ids import TopicFacts, committed_offsets, topic_facts
 from spendmeter.verify.access import check_access
 from spendmeter.verify.catalog import learn_catalog
+from spendmeter.verify.closings import check_closings
 from spendmeter.verify.corrections import check_corrections
 from spendmeter.verify.counts import CountsCheck, check_positions, check_stopped
 from spendmeter.verify.entries import Entries
@@ -184,6 +185,7 @@ async def _look(
         await beside
         await check_corrections(connection, judge.entries, KnownSeries(connection))
         await check_true_ups(connection, judge.entries)
+        await check_closings(connection, report)
         await check_hours(connection, judge.entries.sums, report)
     finally:
         beside.cancel()

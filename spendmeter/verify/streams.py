@@ -34,6 +34,7 @@ class BookedEntry(NamedTuple):
     accounting_period: date
     late_version: int | None = None
     """The publication that its rater lagged behind with, where the book lists it so."""
+    recorded_at: datetime | None = None
 
 
 class SetAside(NamedTuple):

@@ -50,7 +50,8 @@ def _judge_entry(row: Any, entries: Entries) -> None:
     ):
         faults.append(f"{row['effective']} {row['booked_in']} are booked, {row['amount']} are listed")
     due = entries.terms.due(row["tenant"], row["occurred_at"])
-    if (row["currency"], row["accounting_period"]) != (due.currency, due.month):
+    misplaced = entries.closings.fault(row["tenant"], due.month, row["accounting_period"], row["recorded_at"])
+    if row["currency"] != due.currency or misplaced:
         report.find("I4a", "changed: its currency or month is not of its tenant's terms", named)
     lines, event = decode(row["lines"]), json.loads(row["event"])
     if [Decimal(str(each.get("effective_amount", "0"))) for each in lines] != [row["amount"]]:

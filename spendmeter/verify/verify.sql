@@ -6,7 +6,8 @@ SELECT * FROM positions
 -- Every booked row in the order of the topic, streamed. No index has this order: Postgres sorts, on disk.
 SELECT e.identity, e.seq, e.occurred_at, e.origin_partition, e.origin_offset, e.tenant, e.series_id, e.status,
     e.currency, e.list::text AS list, e.contracted::text AS contracted, e.effective::text AS effective, e.event,
-    e.lines, e.accounting_period, CASE WHEN l.identity IS NOT NULL THEN e.catalog_version END AS late_version
+    e.lines, e.accounting_period, CASE WHEN l.identity IS NOT NULL THEN e.catalog_version END AS late_version,
+    e.recorded_at
 FROM entries e LEFT JOIN late_rated l ON l.identity = e.identity AND e.seq = 0
 WHERE e.origin_partition >= 0 ORDER BY e.origin_partition, e.origin_offset, e.seq
 
@@ -69,9 +70,10 @@ FROM tenant_terms
 SELECT e.identity, e.seq, e.occurred_at, e.origin_partition, e.origin_offset, e.tenant, e.series_id, e.status,
     e.currency, e.list::text AS list, e.contracted::text AS contracted, e.effective::text AS effective,
     {about} AS event, coalesce(e.lines, '[]') AS lines, e.accounting_period, NULL AS late_version,
+    e.recorded_at,
     row_number() OVER (ORDER BY e.origin_offset) - 1 AS number,
     t.seq IS NOT NULL AS follows,
-    (e.tenant, e.accounting_period) IS NOT DISTINCT FROM (t.tenant, t.accounting_period) AS is_of_the_same,
+    e.tenant IS NOT DISTINCT FROM t.tenant AS is_of_the_same, t.accounting_period AS period_before,
     (e.series_id, e.status, e.currency, e.catalog_version, e.list, e.contracted, e.effective)
         IS NOT DISTINCT FROM
         (t.series_id, t.status, t.currency, t.catalog_version, -t.list, -t.contracted, -t.effective) AS is_minus
@@ -500,7 +502,7 @@ SET TRANSACTION SNAPSHOT '{snapshot}'
 -- Every true-up that is listed beside its entry; either side may be missing. number: which of its period it is.
 SELECT u.tenant, u.term, u.period_start, u.revision, u.identity, u.occurred_at, u.currency, u.amount, u.provider,
     u.cost_class, e.identity AS booked, e.occurred_at AS booked_at, e.tenant AS booked_of, e.currency AS booked_in,
-    e.effective, e.accounting_period, e.event, e.lines, e.series_id,
+    e.effective, e.accounting_period, e.recorded_at, e.event, e.lines, e.series_id,
     row_number() OVER (PARTITION BY u.tenant, u.term, u.period_start ORDER BY u.revision) - 1 AS number
 FROM true_ups u FULL JOIN (SELECT * FROM entries WHERE origin_partition = -1 AND seq < 0) AS e USING (identity, occurred_at)
 

@@ -25,7 +25,7 @@ async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database)
     await empty(
         connection,
-        "entries, identities, unbooked, later_messages, positions, log_ends, accounting, accounting_keys, rollups_minute, minutes_kept, moments, moment_marks, recorded_apart, "
+        "entries, identities, period_closings, closed_periods, closing_sums, carried, unbooked, later_messages, positions, log_ends, accounting, accounting_keys, rollups_minute, minutes_kept, moments, moment_marks, recorded_apart, "
         "rollups, touched, series, remarks_daily, tenants, tenant_terms, late_rated, corrector, corrections, "
         "corrected_identities, catalog_entries, catalog_publications, "
         "projection_marks, closed_accounts, cells, runs, run_outcomes, user_months, quality_hours, run_days, agent_people, run_days_due, workflow_days_due, workflow_days, workflow_outcome_days, workflow_dear_runs, outcomes, outcome_faults, outcome_position, rerate_jobs, late_marks, true_ups, true_up_periods, true_ups_due, true_up_marks",

@@ -20,6 +20,7 @@ from spendmeter.contracts.entry_ids import identified
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.telemetry import Meters
 from spendmeter.verify.catalog import learn_catalog
+from spendmeter.verify.closings import check_closings
 from spendmeter.verify.corrections import check_corrections
 from spendmeter.verify.entries import Entries
 from spendmeter.verify.projections import check_projections
@@ -111,6 +112,7 @@ class TrueUpBook:
             await check_projections(self.book.owner, report)
             await check_corrections(self.book.owner, entries, KnownSeries(self.book.owner))
             await check_true_ups(self.book.owner, entries)
+            await check_closings(self.book.owner, report)
         self.passed_over = dict(report.unchecked["I4"])
         return [f"{each.what}: {each.row}" for found in report.named.values() for each in found]
 

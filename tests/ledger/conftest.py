@@ -24,7 +24,7 @@ async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database)
     await empty(
         connection,
-        "entries, identities, unbooked, later_messages, supersessions, positions, log_ends, accounting, accounting_keys, rollups_minute, rollups, touched, rolled, scope_hours, scope_hours_due, series, remarks_daily, "
+        "entries, identities, period_closings, closed_periods, closing_sums, carried, unbooked, later_messages, supersessions, positions, log_ends, accounting, accounting_keys, rollups_minute, rollups, touched, rolled, scope_hours, scope_hours_due, series, remarks_daily, "
         "tenants, tenant_terms, late_rated, budgets, channels, incidents, incident_acts, planned_windows, rule_dry_runs, deliveries, corrections, corrected_identities",
     )
     yield connection

@@ -33,6 +33,7 @@ from services.api.http.openapi import answers
 from services.api.http.problems import invalid_fields, not_found, too_many
 from services.api.http.representation import Negotiated
 from services.api.http.revisions import refuse_if_changed
+from services.api.periods.reading import refuse_if_shut
 from spendmeter.contracts.gate import as_booked
 
 router = APIRouter(tags=["allocation"], route_class=Negotiated)
@@ -67,9 +68,11 @@ async def set_version(
     request: Request, caller: Governing, dimension: str, body: NewVersion
 ) -> AllocationPlan:
     """Set a plan from a day on. The version before ends there; those of later days stay. A day that is over
-    may be named: its cost is then shared out anew, and statements say by which revision."""
+    may be named, of a period that is not closed: its cost is then shared out anew, and statements say by
+    which revision."""
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
+        await refuse_if_shut(connection, body.first_day, "another plan")
         pools = await _checked(connection, dimension, body.pools)
         versions = (await read_versions(connection, dimension)).get(dimension, [])
         refuse_if_changed(body.revision, versions[0].revision if versions else 0)

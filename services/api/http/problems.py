@@ -55,6 +55,11 @@ def not_found(what: str) -> HttpRefusal:
     return HttpRefusal(404, "Not found", what)
 
 
+def conflict(detail: str) -> HttpRefusal:
+    """409: what is asked for does not fit how things stand."""
+    return HttpRefusal(409, "Conflict", detail)
+
+
 def too_many(things: str, most: int) -> HttpRefusal:
     """409: the tenant has as many as it may have."""
     return HttpRefusal(409, "Too many", f"a tenant has at most {most} {things}: delete one first")

@@ -7,17 +7,20 @@ CREATE TEMPORARY TABLE IF NOT EXISTS pairs (
 ) ON COMMIT DELETE ROWS
 
 -- name: insert_pairs
--- A reversal is its entry with the signs turned, as the book has it; a replacement has its entry's month and tenant.
--- How many entries that makes.
+-- A reversal is its entry with the signs turned, as the book has it; a replacement has its entry's tenant. Both have its
+-- month, or of one that is closed by now (of tenants $1 up to $2) the one that is open ($3). How many entries that makes.
 WITH target AS MATERIALIZED (
-    SELECT p.*, greatest(c.recorded_on, e.recorded_on) AS recorded_on, e.accounting_period, e.tenant,
-        e.catalog_version AS old_version, e.series_id AS old_series, e.status AS old_status, e.currency AS old_currency,
-        e.list AS old_list, e.contracted AS old_contracted, e.effective AS old_effective
+    SELECT p.*, greatest(c.recorded_on, e.recorded_on) AS recorded_on,
+        coalesce(shut.open, e.accounting_period) AS accounting_period, e.tenant, e.catalog_version AS old_version,
+        e.series_id AS old_series, e.status AS old_status, e.currency AS old_currency, e.list AS old_list,
+        e.contracted AS old_contracted, e.effective AS old_effective
     FROM corrector c CROSS JOIN pairs p CROSS JOIN LATERAL (
         SELECT * FROM entries e
         WHERE e.recorded_on >= recorded_from(p.occurred_at) AND e.occurred_at = p.occurred_at
             AND e.identity = p.identity AND e.seq = p.seq LIMIT 1
     ) AS e  -- by the key, one by one: Postgres knows nothing of what is staged, and may read all entries instead
+    LEFT JOIN unnest($1::text[], $2::date[], $3::date[]) AS shut (tenant, until, open)
+        ON shut.tenant = e.tenant AND e.accounting_period <= shut.until
 ), written AS (
     INSERT INTO entries (recorded_on, identity, occurred_at, seq, origin_partition, origin_offset, catalog_version,
         accounting_period, series_id, tenant, status, currency, list, contracted, effective, event, lines,

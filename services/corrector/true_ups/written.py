@@ -9,7 +9,8 @@ import msgspec
 
 from services.corrector.true_ups.due import TermStanding
 from services.corrector.true_ups.statements import SQL
-from spendmeter.book.adding import add_corrections
+from spendmeter.book.adding import CORRECTIONS, add_corrections
+from spendmeter.book.closings import carry, open_period, read_shut
 from spendmeter.book.rollup import RollupSum, RollupSums
 from spendmeter.book.series import SeriesKey, add_series
 from spendmeter.book.timelines import read_timelines
@@ -32,18 +33,25 @@ async def write(
     sums: RollupSums = defaultdict(RollupSum)
     series: dict[SeriesKey, Series] = {}
     rows, month = [], book.agreement(tenant).month
+    last_shut = (await read_shut(connection, [tenant])).get(tenant)
+    timelines = await read_timelines(connection, [tenant])
+    carried: defaultdict[date, RollupSums] = defaultdict(lambda: defaultdict(RollupSum))
     for number, each in enumerate(true_ups, first):
         one = Series(cost_class=each.cost_class, provider=each.provider, sku=SKU)
         key = series_id(one)
         series[tenant, key.hex()] = one
-        row = sums[tenant, each.at, key.hex(), each.currency]
-        row.effective += each.amount
-        rows.append(_entry_row(tenant, book.version, number, each, month(each.at), key))
+        place = tenant, each.at, key.hex(), each.currency
+        sums[place].effective += each.amount
+        period = open_period(month(each.at), last_shut)
+        if period != timelines[tenant].month(each.at):
+            carried[period][place].effective += each.amount
+        rows.append(_entry_row(tenant, book.version, number, each, period, key))
     await connection.execute(SQL["insert_entries"], *map(list, zip(*rows, strict=True)))
     for each in true_ups:
         await connection.execute(SQL["insert_true_up"], *_true_up_row(tenant, each, book.version))
     await add_series(connection, series)
-    await add_corrections(connection, sums, await read_timelines(connection, [tenant]))
+    await add_corrections(connection, sums, timelines)
+    await carry(connection, CORRECTIONS, first + len(true_ups), carried, timelines)
 
 
 def _entry_row(

@@ -33,6 +33,11 @@ RETURNING identity
 SELECT i.identity, i.hash, c.amended_hash, c.retracted_at
 FROM identities i LEFT JOIN corrected_identities c USING (identity) WHERE i.identity = ANY($1::bytea[])
 
+-- name: move_periods
+-- What is booked late for periods that are closed goes into the one that is open.
+UPDATE stage SET accounting_period = moved.period
+FROM unnest($1::bytea[], $2::date[]) AS moved (identity, period) WHERE stage.identity = moved.identity
+
 -- name: insert_entries
 -- Only what was claimed above; $2 = the identities that were known already. An event by an older catalog than the
 -- newest publication, or in another currency than its tenant's terms ($4 where it has stated none), is booked as
