@@ -58,9 +58,9 @@ async def carry(
     corrects = partition == CORRECTIONS
     written = [
         (
-            tenant, period, day, bytes.fromhex(series_id), currency, row.events, row.unpriced_events,
-            row.list, row.contracted, row.effective, row.of_which_provisional, row.effective if corrects else 0,
-            _encode(row.usage).decode(),
+            tenant, period, day, bytes.fromhex(series_id), currency,
+            row.events, row.unpriced_events, row.list, row.contracted, row.effective,
+            row.of_which_provisional, row.effective if corrects else 0, _encode(row.usage).decode(),
         )
         for (tenant, period, day, series_id, currency), row in sorted(days.items(), key=lambda each: each[0])
     ]  # fmt: skip

@@ -125,7 +125,7 @@ async def test_what_was_done_to_periods_is_audited(booked: httpx.AsyncClient, ke
     await act(booked, BEFORE, "reopen", 200, reason="a bill came late")
     answer = await booked.get("/v1/audit", params={"object": "period_closings"})
     told = answer.json()["changes"]
-    assert [(each["action"], each["by"][:4]) for each in told] == [("update", "key "), ("insert", "key ")]
+    assert [(each["act"], each["by"][:4]) for each in told] == [("changed", "key "), ("made", "key ")]
 
 
 async def test_no_plan_is_set_for_days_of_a_closed_period(

@@ -11,6 +11,19 @@ placed AS MATERIALIZED (
     FROM series_within($1, ARRAY(SELECT DISTINCT series_id FROM sums), $7::jsonb[]) GROUP BY series_id
 )
 
+-- part: named
+-- What a statement tells the series of `sums` apart by: of the value $8 and of pools ($9) all, of others their value.
+named AS MATERIALIZED (
+    SELECT s.series_id, dimension(s, $6) AS value, coalesce(within, '{}') AS within, told.*
+    FROM series s LEFT JOIN placed USING (series_id), LATERAL (
+        SELECT coalesce(dimension(s, $6) = $8::text OR within && $9::bigint[], false) AS is_told
+    ) AS asked, LATERAL (
+        SELECT CASE WHEN is_told THEN s.cost_class ELSE '' END AS cost_class,
+            CASE WHEN is_told THEN s.provider ELSE '' END AS provider, CASE WHEN is_told THEN s.sku ELSE '' END AS sku
+    ) AS told
+    WHERE s.tenant = $1 AND s.series_id = ANY (ARRAY(SELECT DISTINCT series_id FROM sums))
+)
+
 -- part: used
 -- Of `used`, by week, unit, value of dimension $6 and the filters that let it through.
 SELECT week, unit, dimension(s, $6) AS value, coalesce(within, '{}') AS within, sum(quantity) AS quantity
@@ -43,16 +56,7 @@ SELECT set_config('enable_nestloop', 'off', true)
 WITH sums AS MATERIALIZED (
     SELECT width_bucket(bucket, $5::timestamptz[]) AS week, series_id, currency, {sums}
     FROM {spent}($1, $2, $3, $4) GROUP BY week, series_id, currency
-), {placed}, named AS MATERIALIZED (
-    SELECT s.series_id, dimension(s, $6) AS value, coalesce(within, '{}') AS within, told.*
-    FROM series s LEFT JOIN placed USING (series_id), LATERAL (
-        SELECT coalesce(dimension(s, $6) = $8::text OR within && $9::bigint[], false) AS is_told
-    ) AS asked, LATERAL (
-        SELECT CASE WHEN is_told THEN s.cost_class ELSE '' END AS cost_class,
-            CASE WHEN is_told THEN s.provider ELSE '' END AS provider, CASE WHEN is_told THEN s.sku ELSE '' END AS sku
-    ) AS told
-    WHERE s.tenant = $1 AND s.series_id = ANY (ARRAY(SELECT DISTINCT series_id FROM sums))
-)
+), {placed}, {named}
 SELECT week, currency, value, cost_class, provider, sku, within, {sums}
 FROM sums JOIN named USING (series_id)
 GROUP BY week, currency, value, cost_class, provider, sku, within HAVING {anything} LIMIT $10
@@ -76,6 +80,38 @@ WITH sums AS MATERIALIZED (
     GROUP BY week, series_id, unit
 ), used AS (SELECT * FROM sums), {placed}
 {used}
+
+-- name: carried_days
+-- Of which days something was booked in accounting period $2, which is not theirs.
+SELECT DISTINCT bucket FROM carried c WHERE tenant = $1 AND accounting_period = $2 AND {as_it_stood}
+
+-- name: carried
+-- What was booked of the days from $2 until $3 in other accounting periods since $4; else as `booked`.
+WITH sums AS MATERIALIZED (
+    SELECT width_bucket(bucket, $5::timestamptz[]) AS week, accounting_period, series_id, currency, {sums}
+    FROM carried c
+    WHERE tenant = $1 AND bucket >= $2 AND bucket < $3 AND accounting_period >= $4 AND {as_it_stood}
+    GROUP BY week, accounting_period, series_id, currency
+), {placed}, {named}
+SELECT week, accounting_period, currency, value, cost_class, provider, sku, within, {sums}
+FROM sums JOIN named USING (series_id)
+GROUP BY week, accounting_period, currency, value, cost_class, provider, sku, within LIMIT $10
+
+-- name: carried_quantities
+-- And how much of each of the units $8 was used.
+WITH sums AS MATERIALIZED (
+    SELECT width_bucket(bucket, $5::timestamptz[]) AS week, accounting_period, series_id, u.key AS unit,
+        sum(u.value::numeric) AS quantity
+    FROM carried c, jsonb_each(usage) AS u
+    WHERE tenant = $1 AND bucket >= $2 AND bucket < $3 AND accounting_period >= $4 AND u.key = ANY ($8::text[])
+        AND {as_it_stood}
+    GROUP BY week, accounting_period, series_id, unit
+), {placed}
+SELECT week, accounting_period, unit, dimension(s, $6) AS value, coalesce(within, '{}') AS within,
+    sum(quantity) AS quantity
+FROM sums JOIN series s ON s.tenant = $1 AND s.series_id = sums.series_id
+    LEFT JOIN placed ON placed.series_id = sums.series_id
+GROUP BY week, accounting_period, unit, value, within
 
 -- name: seen
 -- Which of the values $2 of a dimension $1 any event ever had.

@@ -49,8 +49,12 @@ def dataset_rows(dataset: StatementDataset, month: StatedMonth, statement: State
         return
     invoice = _invoice(month, statement)
     for line in statement.lines:
-        booked = EXACT.subtract(line.effective, line.corrected)
         grain = _grain(statement, line)
+        if line.corrects:
+            changed = grain | {"x_ChargeClass": CORRECTION, "x_Corrects": line.corrects}
+            yield invoice | _detail(invoice["InvoiceId"], line, changed, line.effective) | _beside(line)
+            continue
+        booked = EXACT.subtract(line.effective, line.corrected)
         yield invoice | _detail(invoice["InvoiceId"], line, grain, booked) | _beside(line)
         if line.corrected:
             changed = grain | {"x_ChargeClass": CORRECTION}
@@ -142,6 +146,9 @@ def _words(line: StatementLine, charge_class: str) -> str:
     """In one line, which begins with a word of ours."""
     of = f"{line.provider}/{line.sku} ({line.cost_class})"
     said = f"Spent itself: {of}"
+    if line.corrects:
+        of_pool = f" by {line.pool}" if line.pool else ""
+        return f"Booked of {line.corrects} after its close{of_pool}: {of}"
     if line.kind == "shared":
         how = f"{_figure(line.weight)} of {_figure(line.of)}" + (f" by {line.driver}" if line.driver else "")
         whose = f", cost of {line.source}" if line.source != line.pool else ""

@@ -244,13 +244,18 @@ class StatementTotal(BaseModel):
     contracted: DecimalString
     of_which_provisional: DecimalString
     corrected: DecimalString
+    of_closed_periods: DecimalString = Field(
+        ZERO,
+        description="what of `total` corrects earlier months that were closed, or came too late for them",
+    )
     unpriced_events: int
 
 
 class StatementLine(BaseModel):
     """What was charged for one sku. Shared: `weight` of `of` parts of what `pool` handed on, and `source` is
     the pool whose cost it was. `corrected`: what of `effective` corrections have added or taken since it was
-    booked. `unpriced_events` have no amount: the line is too small; of a shared one they are the pool's."""
+    booked. `unpriced_events` have no amount: the line is too small; of a shared one they are the pool's.
+    `corrects`: the month that was closed when this was booked of it; null = the line is of this month."""
 
     kind: Literal["direct", "shared"]
     currency: str
@@ -266,6 +271,7 @@ class StatementLine(BaseModel):
     revision: int | None = None
     first_day: date
     until: date
+    corrects: str | None = Field(None, examples=["2026-09"])
     list: DecimalString
     contracted: DecimalString
     effective: DecimalString
@@ -276,9 +282,9 @@ class StatementLine(BaseModel):
 
 
 class Statement(Complete):
-    """What a cost centre bears of a month. Periods are not closed yet, and a provider's bill names no cost
-    centre (it is held against the whole book: `/v1/invoices/variance`), so `closed_at`,
-    `corrections_of_closed_periods` and `invoice_variance` are null: not known, and not 0."""
+    """What a cost centre bears of a month. Once that is closed (`/v1/periods`) nothing of it changes. A
+    provider's bill names no cost centre (it is held against the whole book: `/v1/invoices/variance`), so
+    `invoice_variance` is null: not known, and not 0."""
 
     TABLES: ClassVar = ("lines",)
 
@@ -290,8 +296,7 @@ class Statement(Complete):
     tz: str
     as_of: datetime | None = Field(None, description="the moment that it is as of; null = as it stands")
     is_over: bool = Field(description="whether the month is; until then it is a part of one")
-    closed_at: datetime | None = None
-    corrections_of_closed_periods: DecimalString | None = None
+    closed_at: datetime | None = Field(None, description="null = it is open, and may still change")
     invoice_variance: DecimalString | None = None
     totals: list[StatementTotal]
     lines: list[StatementLine]

@@ -42,8 +42,22 @@ ACTS_MAX = 20_000
 """Of all of them: more than there can be."""
 STRETCHES_MAX = 100
 
-SQL = load_sql(Path(__file__).with_name("allocations.sql"), {**UNIT_PARTS, **NOW})
-SQL_THEN = load_sql(Path(__file__).with_name("allocations.sql"), {**UNIT_PARTS, **THEN})
+_CARRIED_NOW = {"as_it_stood": "true"}
+_CARRIED_THEN = {
+    "as_it_stood": """EXISTS (
+        SELECT FROM moments m,
+            unnest(m.partitions, m.accounts, m.next_offsets) AS n (partition, account, next_offset)
+        WHERE m.at = current_setting('app.as_of')::timestamptz AND n.partition = c.partition
+            AND (c.next_offset <= n.next_offset OR c.recorded_at < (
+                SELECT a.ended_at FROM closed_accounts a WHERE a.partition = n.partition AND n.account > 0
+                ORDER BY a.ended_at OFFSET greatest(n.account - 1, 0) LIMIT 1))
+            AND NOT c.recorded_at >= coalesce((
+                SELECT a.ended_at FROM closed_accounts a WHERE a.partition = n.partition
+                ORDER BY a.ended_at OFFSET n.account LIMIT 1), 'infinity'))"""
+}
+"""What was carried by a moment: by the offsets that it had, and before them by when accounts ended."""
+SQL = load_sql(Path(__file__).with_name("allocations.sql"), {**UNIT_PARTS, **NOW, **_CARRIED_NOW})
+SQL_THEN = load_sql(Path(__file__).with_name("allocations.sql"), {**UNIT_PARTS, **THEN, **_CARRIED_THEN})
 
 
 _Row = BookedSum | DriverQuantity
@@ -87,6 +101,57 @@ async def unseen(connection: TenantConnection, dimension: str, values: Iterable[
     return [value for value in asked if value not in seen]
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlanQuestion:
+    """What is asked of any pieces of time; `told`: the places of pools' filters in `scopes`, from 1."""
+
+    tenant: str
+    dimension: str
+    scopes: tuple[Filter, ...]
+    lines_of: str | None
+    told: tuple[int, ...]
+    units: tuple[str, ...]
+    moment: Moment | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Days as they are shared out: their stretches; `weeks`: (first day, place of its stretch); `edges`:
+    where these begin, and the end."""
+
+    stretches: list[PlanStretch]
+    weeks: list[tuple[date, int]]
+    edges: list[datetime]
+    question: PlanQuestion
+
+
+def asked_of(
+    tenant: Tenant,
+    dimension: str,
+    days: tuple[date, date],
+    versions: Sequence[PlanAct],
+    lines_of: str | None,
+    moment: Moment | None,
+) -> Asked:
+    """What is to be read of days [first, beyond). Raises HttpRefusal (422) over a bound."""
+    stretches = stretches_of(*days, versions)
+    if len(stretches) > STRETCHES_MAX:
+        raise invalid("to", f"{len(stretches)} versions and months lie in it, at most {STRETCHES_MAX} may")
+    weeks = weeks_of(stretches)
+    edges = [tenant.timeline.midnight(day) for day, _ in weeks]
+    edges.append(tenant.timeline.midnight(stretches[-1].beyond))
+    pools = [filter_of(pool.filter) for stretch in stretches for pool in stretch.pools]
+    drivers = [pool.driver for stretch in stretches for pool in stretch.pools if pool.driver is not None]
+    scopes = list(dict.fromkeys([*pools, *(filter_of(driver.filter) for driver in drivers)]))
+    units = sorted({each.measure for each in drivers} - {*COSTS, "events"})
+    told = [place for place, scope in enumerate(scopes, 1) if scope in pools]
+    question = PlanQuestion(
+        tenant=tenant.tenant, dimension=dimension, scopes=tuple(scopes), lines_of=lines_of, told=tuple(told),
+        units=tuple(units), moment=moment,
+    )  # fmt: skip
+    return Asked(stretches=stretches, weeks=weeks, edges=edges, question=question)
+
+
 async def read_stretches(
     connection: TenantConnection,
     tenant: Tenant,
@@ -99,46 +164,20 @@ async def read_stretches(
 ) -> list[BookedStretch]:
     """What was booked on days [first, beyond), by stretch: of pools and of the cost centre `lines_of` line by
     line; now, or as it stood at a moment. Raises HttpRefusal (422) over a bound."""
-    stretches = stretches_of(*days, versions)
-    if len(stretches) > STRETCHES_MAX:
-        raise invalid("to", f"{len(stretches)} versions and months lie in it, at most {STRETCHES_MAX} may")
-    weeks = weeks_of(stretches)
-    edges = [tenant.timeline.midnight(day) for day, _ in weeks]
-    edges.append(tenant.timeline.midnight(stretches[-1].beyond))
-    pools = [filter_of(pool.filter) for stretch in stretches for pool in stretch.pools]
-    drivers = [pool.driver for stretch in stretches for pool in stretch.pools if pool.driver is not None]
-    scopes = list(dict.fromkeys([*pools, *(filter_of(driver.filter) for driver in drivers)]))
-    units = sorted({each.measure for each in drivers} - {*COSTS, "events"})
-    told = [place for place, scope in enumerate(scopes, 1) if scope in pools]
-    question = _Question(
-        tenant=tenant.tenant, dimension=dimension, scopes=tuple(scopes), lines_of=lines_of, told=tuple(told),
-        units=tuple(units), moment=moment,
-    )  # fmt: skip
+    asked = asked_of(tenant, dimension, days, versions, lines_of, moment)
+    edges, weeks = asked.edges, asked.weeks
     spent = await cover_period(connection, tenant, edges, moment)
-    found = [BookedStretch(stretch=stretch) for stretch in stretches]
-    for week, rows in await _read(connection, question, spent, edges, kept):
+    found = [BookedStretch(stretch=stretch) for stretch in asked.stretches]
+    for week, rows in await _read(connection, asked.question, spent, edges, kept):
         stretch = found[weeks[week - 1][1]]
         stretch.booked.extend(each for each in rows if isinstance(each, BookedSum))
         stretch.quantities.extend(each for each in rows if isinstance(each, DriverQuantity))
     return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Question:
-    """What is asked of any pieces of time; `told`: the places of pools' filters in `scopes`, from 1."""
-
-    tenant: str
-    dimension: str
-    scopes: tuple[Filter, ...]
-    lines_of: str | None
-    told: tuple[int, ...]
-    units: tuple[str, ...]
-    moment: Moment | None
-
-
 async def _read(
     connection: TenantConnection,
-    question: _Question,
+    question: PlanQuestion,
     spent: Coverage,
     edges: Sequence[datetime],
     kept: BookedDays,
@@ -171,7 +210,7 @@ async def _read(
 
 
 async def _rows_of(
-    connection: TenantConnection, question: _Question, spent: Coverage, edges: Sequence[datetime]
+    connection: TenantConnection, question: PlanQuestion, spent: Coverage, edges: Sequence[datetime]
 ) -> dict[int, list[_Row]]:
     """By the place of their week."""
     scopes, statements = question.scopes, SQL_THEN if question.moment else SQL

@@ -90,6 +90,7 @@ def totals_of_lines(lines: Sequence[StatementLine], own_currency: str) -> list[S
                 contracted=total(line.contracted for line in own),
                 of_which_provisional=total(line.of_which_provisional for line in own),
                 corrected=total(line.corrected for line in own),
+                of_closed_periods=total(line.effective for line in own if line.corrects),
                 unpriced_events=sum(line.unpriced_events for line in direct),
             )
         )

@@ -11,10 +11,11 @@ from services.api.access.auth import Caller, Reader
 from services.api.access.sharing import answered_once
 from services.api.accounting.completeness import completeness
 from services.api.allocations.allocating import Target
+from services.api.allocations.carried import PeriodReader
 from services.api.allocations.days import Dimension, Month, month_of
 from services.api.allocations.models import Statement
 from services.api.allocations.plans import checked_dimension
-from services.api.allocations.reading import HandedOn, hand_on, read_stretches, read_versions, unseen
+from services.api.allocations.reading import HandedOn, read_versions, unseen
 from services.api.allocations.statement import lines_of, totals_of_lines
 from services.api.database.remembered import BookedDays
 from services.api.database.tenant import Tenant, read_tenant
@@ -23,6 +24,7 @@ from services.api.http.models import NOT_MEASURED
 from services.api.http.openapi import answers
 from services.api.http.problems import not_found
 from services.api.http.representation import Negotiated
+from services.api.periods.reading import read_closed_at
 from services.api.spend.moments import AsOf, moment_of
 from spendmeter.contracts.gate import as_booked
 
@@ -44,7 +46,8 @@ async def get_statement(
 ) -> Statement:
     """What one cost centre bears of a month: what it spent itself, by cost class, provider and sku, and its
     part of each pool. All statements of a month, with what is residual and unattributed, are the ledger's.
-    With `as_of` it is of the book, and by the versions of the plan, that there were then."""
+    What was booked of earlier months after these were closed is in lines of its own (`corrects`). With
+    `as_of` it is of the book, and by the versions of the plan, that there were then."""
     now = datetime.now(UTC)
     _, statement = await read_statement(request, caller, cost_centre, month, dimension, now, as_of)
     return statement
@@ -70,11 +73,15 @@ async def read_statement(
         complete = NOT_MEASURED if moment else await completeness(request, connection)
         versions = (await read_versions(connection, dimension, stood_at)).get(dimension, [])
         centre = as_booked(dimension, cost_centre)
-        read = await read_stretches(connection, tenant, dimension, days, versions, kept, centre, moment)
-        handed = await hand_on(read, centre)
-        if not await _is_known(connection, dimension, centre, handed):
+        reader = PeriodReader(
+            connection=connection, tenant=tenant, dimension=dimension, versions=versions, kept=kept,
+            centre=centre, moment=moment,
+        )  # fmt: skip
+        handed = await reader.own(days[0])
+        lines = [*lines_of(handed, centre, days), *await reader.corrections(days[0])]
+        if not lines and not await _is_known(connection, dimension, centre, handed):
             raise not_found(f"nothing was ever booked or shared out to {dimension} {centre[:64]!r}")
-    lines = lines_of(handed, centre, days)
+        closed_at = await read_closed_at(connection, days[0], now)
     statement = Statement(
         dimension=dimension,
         cost_centre=centre,
@@ -84,6 +91,7 @@ async def read_statement(
         tz=str(tenant.zone),
         as_of=moment and moment.at,
         is_over=tenant.timeline.midnight(days[1]) <= now,
+        closed_at=closed_at,
         totals=totals_of_lines(lines, tenant.currency),
         lines=lines,
         **vars(complete),

@@ -31,6 +31,12 @@ SELECT c.period, c.number, d.closed_at IS NOT NULL AS is_closed
 FROM period_closings c LEFT JOIN closed_periods d USING (tenant, period, number)
 WHERE c.reopened_at IS NULL ORDER BY c.period DESC LIMIT 1
 
+-- name: closed_at
+-- Since when period $1 was closed at $2; no row = it was open.
+SELECT d.closed_at FROM period_closings c JOIN closed_periods d USING (tenant, period, number)
+WHERE c.period = $1 AND d.closed_at <= $2 AND (c.reopened_at IS NULL OR c.reopened_at > $2)
+ORDER BY c.number DESC LIMIT 1
+
 -- name: close
 -- From its commit on nothing more is booked in the period.
 INSERT INTO period_closings (tenant, period, number, note, closed_by)

@@ -40,6 +40,12 @@ async def read_periods(
     )
 
 
+async def read_closed_at(connection: TenantConnection, period: date, at: datetime) -> datetime | None:
+    """Since when a period was closed at an instant; None = it was open."""
+    found: datetime | None = await connection.fetchval(SQL["closed_at"], period, at)
+    return found
+
+
 async def refuse_if_shut(connection: TenantConnection, day: date, what: str) -> None:
     """In a transaction that holds the tenant's periods. Raises HttpRefusal (409) where the day's period is
     closed."""

@@ -91,20 +91,15 @@ const draw = (statement) => [
 ];
 
 // What is not known has its place, so that nobody takes it for nothing.
-function factsOf({
-  totals,
-  closed_at: closed,
-  corrections_of_closed_periods: later,
-  invoice_variance: variance,
-}) {
+function factsOf({ totals, closed_at: closed, invoice_variance: variance }) {
   return [
-    ...totals.flatMap(({ currency, direct, shared, list, corrected }) => [
+    ...totals.flatMap(({ currency, direct, shared, list, corrected, of_closed_periods: later }) => [
       [`Direct and shared, ${currency}`, `${money(direct, currency)} + ${money(shared, currency)}`],
       [`At list prices, ${currency}`, money(list, currency)],
       [`Corrected since it was booked, ${currency}`, money(corrected, currency)],
+      [`Corrections of earlier months, closed by then, ${currency}`, money(later, currency)],
     ]),
-    ["Closed", closed === null ? NOT_KNOWN : zonedMoment(closed)],
-    ["Corrections of closed periods", later ?? NOT_KNOWN],
+    ["Closed", closed === null ? "no: it may still change" : zonedMoment(closed)],
     ["Invoice against the ledger", variance ?? NOT_KNOWN],
   ];
 }
@@ -164,7 +159,9 @@ function whence({ kind, pool, source, driver, weight, of, revision, unpriced_eve
     unpriced ? `${eventsOf(unpriced)} without a price: it is more` : "",
   ].filter(Boolean);
   const small = remarks.length ? el("small", { className: "line" }, remarks.join("; ")) : null;
-  if (kind === "direct") return ["spent itself", small];
+  if (kind === "direct")
+    return [line.corrects ? `of ${line.corrects}, closed by then` : "spent itself", small];
+  if (line.corrects) return [`part of ${pool}, for ${line.corrects}, closed by then`, small];
   const how = `${weight} of ${of}${driver ? ` by ${driver}` : ""}, revision ${revision}`;
   const whose = source && source !== pool ? ` (cost of ${source})` : "";
   return [`part of ${pool}${whose}`, el("small", { className: "line" }, how), small];
