@@ -277,6 +277,7 @@ async def test_log_ins_and_what_is_everybodys_take_turns_of_the_tenant_that_asks
     client: httpx.AsyncClient, database: Database, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shares, "WAIT_S_MAX", 0.05)
+    monkeypatch.setattr(shares, "ALONE_CONNECTIONS_MAX", TENANT_CONNECTIONS_MAX)
     acme, globex = bearer(await book.key("acme")), bearer(await book.key("globex"))
     question = "/v1/catalog/publication"
     assert (await client.get(question, headers=acme)).status_code == 200

@@ -13,6 +13,7 @@ import pytest
 
 from services.api.accounting.progress import BookProgress
 from services.api.accounting.upkeep import Upkeep
+from services.api.database import shares
 from services.api.database.shares import TENANT_CONNECTIONS_MAX
 from services.api.database.transactions import Database
 from services.api.privacy.forgetting import first_month, forget_old
@@ -96,9 +97,10 @@ async def test_a_person_is_found_as_the_door_of_a_coding_agent_writes_them(
 
 
 async def test_a_tenant_that_has_used_up_its_share_keeps_nobody_from_forgetting(
-    people: asyncpg.Connection, database: Database
+    people: asyncpg.Connection, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is refused to it would end the api: nobody of the tenant asks for this."""
+    monkeypatch.setattr(shares, "ALONE_CONNECTIONS_MAX", TENANT_CONNECTIONS_MAX)
     async with AsyncExitStack() as stack:
         for _ in range(TENANT_CONNECTIONS_MAX):
             await stack.enter_async_context(database.reading("acme"))

@@ -10,6 +10,7 @@ import pytest
 
 from services.api.database import shares as module
 from services.api.database.shares import (
+    ALONE_CONNECTIONS_MAX,
     CONNECTIONS_MAX,
     OTHERS_S,
     RESERVED,
@@ -37,11 +38,26 @@ async def holding(shares: Shares, tenant: str, turns: int) -> AsyncIterator[None
 
 async def test_one_tenant_alone_never_takes_every_connection() -> None:
     shares = Shares()
-    async with holding(shares, "acme", TENANT_CONNECTIONS_MAX):
-        with pytest.raises(TooMuch, match="3 questions of this tenant are being answered"):
+    async with holding(shares, "acme", ALONE_CONNECTIONS_MAX):
+        with pytest.raises(TooMuch, match="6 questions of this tenant are being answered"):
             await shares.turn("acme").__aenter__()
         async with shares.turn("globex"):
             pass
+
+
+async def test_beside_others_a_tenant_has_its_share_and_what_it_was_lent_comes_back_first() -> None:
+    shares = Shares()
+    async with AsyncExitStack() as stack:
+        first = shares.turn("acme")
+        await first.__aenter__()
+        await stack.enter_async_context(holding(shares, "acme", 3))
+        async with shares.turn("globex"):
+            pass
+        with pytest.raises(TooMuch, match="4 questions of this tenant are being answered"):
+            await shares.turn("acme").__aenter__()
+        await first.__aexit__(None, None, None)
+        with pytest.raises(TooMuch, match="3 questions of this tenant are being answered"):
+            await shares.turn("acme").__aenter__()
 
 
 async def test_whoever_has_none_finds_one_when_others_have_all_that_they_may() -> None:
@@ -92,7 +108,7 @@ async def test_a_connection_that_comes_back_goes_to_whoever_has_least() -> None:
 async def test_a_queue_is_bounded_and_a_turn_given_up_is_nobodys() -> None:
     now_s = 0.0
     shares = Shares(clock=lambda: now_s)
-    async with holding(shares, "acme", TENANT_CONNECTIONS_MAX):
+    async with holding(shares, "acme", ALONE_CONNECTIONS_MAX):
         waiting = [asyncio.create_task(shares.turn("acme").__aenter__()) for _ in range(WAITERS_MAX)]
         await asyncio.sleep(0)
         with pytest.raises(TooMuch, match="wait already"):
@@ -100,7 +116,7 @@ async def test_a_queue_is_bounded_and_a_turn_given_up_is_nobodys() -> None:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-    async with holding(shares, "acme", TENANT_CONNECTIONS_MAX):
+    async with holding(shares, "acme", ALONE_CONNECTIONS_MAX):
         pass
     now_s += OTHERS_S
     async with shares.turn("globex"):

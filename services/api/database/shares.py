@@ -1,7 +1,8 @@
 """Who may use the database now: each tenant has its share of connections and of time, so that nobody's
 questions delay another's.
 
-A tenant has at most TENANT_CONNECTIONS_MAX connections, and RESERVED are only for tenants that have none: a
+A tenant has at most TENANT_CONNECTIONS_MAX connections (ALONE_CONNECTIONS_MAX where nobody else asks), and
+RESERVED are only for tenants that have none: a
 small question of somebody else finds one free, whatever is being asked. Who keeps the database busy for more
 than TIME_S_PER_S of every second, beyond a burst, while others ask too, is asked to come back later: what
 nobody else asks for is lent, and need not be given back. Nothing here does any I/O.
@@ -19,6 +20,8 @@ from services.api.http.problems import RETRY_AFTER_S, HttpRefusal
 
 CONNECTIONS_MAX = 10
 TENANT_CONNECTIONS_MAX = 3
+ALONE_CONNECTIONS_MAX = 6
+"""A question of some milliseconds is not behind three that take a second each while processors are idle."""
 RESERVED = 2
 WAIT_S_MAX = 2.0
 """A person who waits longer asks again, and a program with them: better to hear when."""
@@ -117,10 +120,10 @@ class Shares:
             raise
 
     def _refusal(self, share: _Share) -> TooMuch | AllBusy:
-        if share.held < TENANT_CONNECTIONS_MAX:
+        if share.held < self._most(share):
             return AllBusy()
         return TooMuch(
-            f"{TENANT_CONNECTIONS_MAX} questions of this tenant are being answered, and none was done within "
+            f"{share.held} questions of this tenant are being answered, and none was done within "
             f"{WAIT_S_MAX:g} s",
             math.ceil(WAIT_S_MAX),
         )
@@ -140,7 +143,10 @@ class Shares:
         share.at_s = now_s
 
     def _may_take(self, share: _Share) -> bool:
-        return share.held < TENANT_CONNECTIONS_MAX and self._free > (RESERVED if share.held else 0)
+        return share.held < self._most(share) and self._free > (RESERVED if share.held else 0)
+
+    def _most(self, share: _Share) -> int:
+        return TENANT_CONNECTIONS_MAX if self._are_others_there(share) else ALONE_CONNECTIONS_MAX
 
     def _grant(self, share: _Share) -> None:
         share.held += 1
