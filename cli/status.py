@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from cli._counts import OUTCOMES, in_flight_text, read_counts
+from cli._counts import OUTCOMES, in_flight_text, proved_text, read_counts
 from cli._http import NoAnswer
 from cli._options import JsonOption
 from cli._projections import behind_text, read_behind
@@ -167,6 +167,7 @@ def _show(report: dict[str, Any]) -> None:
     if report["events"]:
         counts = report["events"]
         say("events: " + ", ".join([*_figures(counts), f"in flight {in_flight_text(counts)}"]))
+        say(f"the book: {proved_text(counts['proved_until'])} (spendmeter proof)")
         if counts["conflict"] or counts["rejected"]:
             say("what was not booked, why, and what to do: spendmeter unbooked")
         for money in counts["remarks"]:

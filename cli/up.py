@@ -48,7 +48,7 @@ def command(
         str | None, typer.Option(metavar="URL", help="Use this Postgres: the owner's URL of a database.")
     ] = None,
 ) -> None:
-    """Start Kafka, Postgres and the seven services, and show what happens until Ctrl-C.
+    """Start Kafka, Postgres and the eight services, and show what happens until Ctrl-C.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""The seven services and the demo as processes: their commands, and the environment that is their contract.
+"""The eight services and the demo as processes: their commands, and the environment that is their contract.
 
 docker-compose.yml states the same contract for containers; a test holds the two together.
 """
@@ -29,10 +29,13 @@ PORTS = {
     "demo": 8405,
     "corrector": 8406,
     "reservations": 8407,
+    "reconciler": 8408,
 }
-DATABASE_ROLES = {name: name for name in ("ingest", "ledger", "corrector", "alerts", "api", "reservations")}
+DATABASE_ROLES = {
+    name: name for name in ("ingest", "ledger", "corrector", "alerts", "api", "reservations", "reconciler")
+}
 """The services that have the database, and as whom. Rating is stateless and gets no URL."""
-SERVICES = ("ingest", "rating", "ledger", "corrector", "alerts", "api", "reservations")
+SERVICES = ("ingest", "rating", "ledger", "corrector", "alerts", "api", "reservations", "reconciler")
 LEDGERS_MAX = 16
 PROBE_SECONDS_MAX = 1.0
 SILENT = "does not answer"

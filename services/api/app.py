@@ -67,6 +67,7 @@ from services.api.people import routes as people
 from services.api.periods import routes as periods
 from services.api.portal import assets
 from services.api.privacy import routes as privacy
+from services.api.proof import routes as proof
 from services.api.readouts import routes as readouts
 from services.api.rules import dry_runs, quality
 from services.api.rules import routes as rules
@@ -104,6 +105,7 @@ PARTS = (
     rerates,
     true_ups,
     accounting,
+    proof,
     imports,
     invoices,
     exports,

@@ -30,7 +30,7 @@ GRANT EXECUTE ON FUNCTION spent_as_of(text, text[], timestamptz[], timestamptz[]
 TO "{api}", "{api_team}";
 GRANT EXECUTE ON FUNCTION counted_usage(jsonb, int, timestamptz) TO "{ledger}", "{api}", "{api_team}";
 GRANT EXECUTE ON FUNCTION budget_now(budgets), accounting_by_partition(), behind_book(text[]) TO "{api_team}";
-GRANT SELECT ON own_dimensions, minutes_kept, entry_sums, moments, moment_marks, closed_accounts TO "{api_team}";
+GRANT SELECT ON own_dimensions, minutes_kept, entry_sums, moments, moment_marks, closed_accounts, proved_until TO "{api_team}";
 GRANT EXECUTE ON FUNCTION budget_now(budgets), catalog_to_publish(int) TO "{reservations}";
 GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), let_minutes_go(timestamptz),
     take_minutes(text, timestamptz, timestamptz), drop_minutes(timestamptz), entries_months(), make_months(date)
@@ -49,7 +49,8 @@ GRANT EXECUTE ON FUNCTION
     catalog_bring_back(int, text[], text, text, timestamptz), catalog_used(), catalog_unknown(timestamptz),
     catalog_events(bytea[], timestamptz, timestamptz, int), catalog_events_count(text[], bytea[], timestamptz),
     dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), assets_due(int), assets_late(), budget_now(budgets),
-    booked_instead(unbooked), was_raised(unbooked), was_retracted(bytea), unattributable(timestamptz, timestamptz, int)
+    booked_instead(unbooked), was_raised(unbooked), was_retracted(bytea), unattributable(timestamptz, timestamptz, int),
+    findings_seen(int), see_finding(bytea, text, text)
 TO "{api}";
 GRANT EXECUTE ON FUNCTION note_key_uses(text, text[], timestamptz[]) TO "{api}", "{ingest}", "{reservations}"
 

@@ -13,7 +13,15 @@ TABLES = Path(__file__).parents[1] / "contracts" / "tables.md"
 """Who owns and reads which table: the same page that the grants are made from."""
 TEAM_ROWS = Path(__file__).parents[1] / "platform" / "team_rows.sql"
 TEAM_READER = "api_team"
-TEAM_VIEWS = ("own_dimensions", "minutes_kept", "entry_sums", "moments", "moment_marks", "closed_accounts")
+TEAM_VIEWS = (
+    "own_dimensions",
+    "minutes_kept",
+    "entry_sums",
+    "moments",
+    "moment_marks",
+    "closed_accounts",
+    "proved_until",
+)
 """The role in no column of that page, and what it may read beside the tables that have a policy for it."""
 CHANGES = {"UPDATE", "DELETE", "TRUNCATE"}
 TENANTS_LOOKED_AS_MAX = 20

@@ -14,6 +14,7 @@ from spendmeter.verify.report import Report
 from spendmeter.verify.sql import SQL
 from spendmeter.verify.streams import ROWS_AT_ONCE
 from spendmeter.verify.sums import COLUMNS, HourSum, HourSums
+from spendmeter.verify.terms import BEGINNING, END
 
 _REGISTRY = tomllib.loads((Path(__file__).parents[1] / "contracts" / "units.toml").read_text("utf-8"))
 UNITS = [name for name, unit in _REGISTRY.items() if "since" not in unit]
@@ -22,6 +23,7 @@ held to what holds for other names: of the events before, that is all that was a
 OTHERS_COUNTED_FROM = datetime(2026, 11, 25, 18, tzinfo=UTC)
 OTHERS_COUNTED = 8
 """Of names that are not in the registry, an event that was received since then adds at least so many."""
+_BY_RULE = (UNITS, OTHERS_COUNTED_FROM, OTHERS_COUNTED)
 SPELLINGS_OWN = 200
 """Of a tenant, a day and a shard so many rows of money under remarks are of one spelling, before there are
 rows of others."""
@@ -37,24 +39,35 @@ async def check_in_database(connection: Any, report: Report) -> None:
         what = f"doubled: the identity was claimed by {other}" if claimed else "not claimed"
         report.find("I1", what, _identity_name(row))
     report.check("I5", await connection.fetchval(SQL["rollups_count"]))
-    async for row in connection.cursor(SQL["rollup_faults"], prefetch=ROWS_AT_ONCE):
-        _find_row(row, report)
+    await check_minutes(connection, BEGINNING, END, report)
     async for row in connection.cursor(SQL["dropped_faults"], prefetch=ROWS_AT_ONCE):
         _find_larger(row, report)
-    by_rule = (UNITS, OTHERS_COUNTED_FROM, OTHERS_COUNTED)
-    async for row in connection.cursor(SQL["dropped_usage_faults"], *by_rule, prefetch=ROWS_AT_ONCE):
+    asked = (*_BY_RULE, BEGINNING, END)
+    async for row in connection.cursor(SQL["dropped_usage_faults"], *asked, prefetch=ROWS_AT_ONCE):
         said, should = (_plain(row[side]) for side in ("said", "should"))
         report.find("I5", f"usage of {row['unit']} is {said}, its entries say {should}", _larger_name(row))
-    async for row in connection.cursor(SQL["rollup_usage_faults"], *by_rule, prefetch=ROWS_AT_ONCE):
-        said, should = (_plain(row[side]) for side in ("said", "should"))
-        what = f"usage of {row['unit']} is {said}, its entries say {should}"
-        report.find("I5", what, _rollup_name(row))
     report.check("I5", await connection.fetchval(SQL["larger_count"]))
-    async for row in connection.cursor(SQL["larger_faults"], prefetch=ROWS_AT_ONCE):
-        _find_larger(row, report)
+    await check_larger(connection, BEGINNING, END, report)
     report.check("I5", await connection.fetchval(SQL["remarks_count"]))
     async for row in connection.cursor(SQL["remark_faults"], SPELLINGS_OWN, prefetch=ROWS_AT_ONCE):
         _find_remark(row, report)
+
+
+async def check_minutes(connection: Any, since: datetime, until: datetime, report: Report) -> None:
+    """Every rollup row of the minutes in [since, until) that are kept, in the caller's snapshot."""
+    async for row in connection.cursor(SQL["rollup_faults"], since, until, prefetch=ROWS_AT_ONCE):
+        _find_row(row, report)
+    asked = (*_BY_RULE, since, until)
+    async for row in connection.cursor(SQL["rollup_usage_faults"], *asked, prefetch=ROWS_AT_ONCE):
+        said, should = (_plain(row[side]) for side in ("said", "should"))
+        what = f"usage of {row['unit']} is {said}, its entries say {should}"
+        report.find("I5", what, _rollup_name(row))
+
+
+async def check_larger(connection: Any, since: datetime, until: datetime, report: Report) -> None:
+    """Every larger rollup that begins in [since, until), in the caller's snapshot."""
+    async for row in connection.cursor(SQL["larger_faults"], since, until, prefetch=ROWS_AT_ONCE):
+        _find_larger(row, report)
 
 
 def _find_remark(row: Any, report: Report) -> None:

@@ -22,13 +22,14 @@ async def check_true_ups(connection: Any, entries: Entries) -> None:
     """Each true-up is listed and booked once, by the id of its term, period and revision; and what is booked
     of a period with its true-ups is what it costs by its term. `entries` knows the terms of tenants."""
     async for row in connection.cursor(SQL["true_ups"], prefetch=ROWS_AT_ONCE):
-        _judge_entry(row, entries)
+        judge_true_up(row, entries)
     with decimal.localcontext(_PRECISE):
         for row in await connection.fetch(SQL["true_up_periods"]):
             await _judge_period(connection, row, entries.report)
 
 
-def _judge_entry(row: Any, entries: Entries) -> None:
+def judge_true_up(row: Any, entries: Entries) -> None:
+    """What is booked of a period, beside what its list says; either may be missing."""
     report = entries.report
     report.check("I1")
     report.check("I4")

@@ -11,8 +11,20 @@ SELECT e.identity, e.seq, e.occurred_at, e.origin_partition, e.origin_offset, e.
 FROM entries e LEFT JOIN late_rated l ON l.identity = e.identity AND e.seq = 0
 WHERE e.origin_partition >= 0 ORDER BY e.origin_partition, e.origin_offset, e.seq
 
--- name: unbooked
--- Every offset that was set aside, in the order of the topic, with the event that was booked in its stead.
+-- name: entries_within
+-- Booked rows of a window [$2, $3) of partition $1, recorded since $4, when its account was opened; and where their identity
+-- was claimed.
+SELECT e.identity, e.seq, e.occurred_at, e.origin_partition, e.origin_offset, e.tenant, e.series_id, e.status,
+    e.currency, e.list::text AS list, e.contracted::text AS contracted, e.effective::text AS effective, e.event,
+    e.lines, e.accounting_period, CASE WHEN l.identity IS NOT NULL THEN e.catalog_version END AS late_version,
+    e.recorded_at, i.origin_partition AS claimed_partition, i.origin_offset AS claimed_offset
+FROM entries e LEFT JOIN late_rated l ON l.identity = e.identity AND e.seq = 0
+    LEFT JOIN identities i ON i.identity = e.identity
+WHERE e.origin_partition = $1 AND e.origin_offset >= $2 AND e.origin_offset < $3 AND e.recorded_at >= $4
+ORDER BY e.origin_offset, e.seq
+
+-- part: setting_aside
+-- What was set aside, with the event that was booked in its stead.
 SELECT u.origin_topic, u.origin_partition, u.origin_offset, u.outcome, u.tenant, u.identity, u.source,
     u.event_id, e.origin_partition AS won_partition, e.origin_offset AS won_offset, e.event AS won_event,
     ARRAY(SELECT a.event FROM entries a
@@ -22,6 +34,17 @@ FROM unbooked u
 LEFT JOIN identities i ON i.identity = u.identity AND u.outcome IN ('duplicate', 'conflict')
 LEFT JOIN entries e
     ON e.identity = i.identity AND e.occurred_at = i.occurred_at AND e.recorded_on = i.recorded_on AND e.seq = 0
+
+-- name: unbooked_within
+-- Those of a window [$2, $3) of partition $1 of the topic $4.
+{setting_aside}
+WHERE u.outcome <> 'stray' AND u.origin_topic = $4 AND u.origin_partition = $1 AND u.origin_offset >= $2
+    AND u.origin_offset < $3
+ORDER BY u.origin_offset
+
+-- name: unbooked
+-- Every offset that was set aside, in the order of the topic, with the event that was booked in its stead.
+{setting_aside}
 WHERE u.outcome <> 'stray' ORDER BY u.origin_partition, u.origin_offset
 
 -- name: strays
@@ -64,21 +87,27 @@ SELECT tenant, nullif(effective_from, '-infinity') AS effective_from, nullif(eff
     currency, zone, first_weekday, fiscal_start_month, entry, version
 FROM tenant_terms
 
--- name: corrections
--- Every entry that corrects, in the order in which they were written, beside the one before it (for a reversal: its
--- target), and the number that it should have.
+-- part: correcting
+-- Entries that correct, each beside the one before it (for a reversal: its target).
 SELECT e.identity, e.seq, e.occurred_at, e.origin_partition, e.origin_offset, e.tenant, e.series_id, e.status,
     e.currency, e.list::text AS list, e.contracted::text AS contracted, e.effective::text AS effective,
     {about} AS event, coalesce(e.lines, '[]') AS lines, e.accounting_period, NULL AS late_version,
     e.recorded_at,
-    row_number() OVER (ORDER BY e.origin_offset) - 1 AS number,
     t.seq IS NOT NULL AS follows,
     e.tenant IS NOT DISTINCT FROM t.tenant AS is_of_the_same, t.accounting_period AS period_before,
     (e.series_id, e.status, e.currency, e.catalog_version, e.list, e.contracted, e.effective)
         IS NOT DISTINCT FROM
         (t.series_id, t.status, t.currency, t.catalog_version, -t.list, -t.contracted, -t.effective) AS is_minus
 FROM entries e LEFT JOIN entries t ON t.occurred_at = e.occurred_at AND t.identity = e.identity AND t.seq = e.seq - 1
-WHERE e.origin_partition < 0 ORDER BY e.origin_offset
+
+-- name: corrections
+-- Every entry that corrects, in the order in which they were written.
+{correcting} WHERE e.origin_partition < 0 ORDER BY e.origin_offset
+
+-- name: corrections_within
+-- Those that are numbered in [$1, $2).
+{correcting} WHERE e.origin_partition = -1 AND e.origin_offset >= $1 AND e.origin_offset < $2
+ORDER BY e.origin_offset
 
 -- name: corrector
 -- What the corrector has counted, beside the rows.
@@ -127,7 +156,8 @@ SELECT (SELECT count(*) FROM rollups_minute WHERE bucket >= {kept_since})
     + (SELECT count(*) FROM rollups WHERE size = 'hour' AND bucket < {kept_since})
 
 -- name: rollup_faults
--- Rollup rows of minutes that are not the sum of their entries, and sums that have no row; both sides of each.
+-- Rollup rows of the minutes in [$1, $2) that are not the sum of their entries, and sums that have no row; both sides of
+-- each.
 WITH sums AS (
     SELECT tenant, date_trunc('minute', occurred_at) AS bucket, series_id,
         CASE seq WHEN 0 THEN origin_partition ELSE -1 END AS shard,
@@ -136,12 +166,14 @@ WITH sums AS (
         coalesce(sum(1 - 2 * (seq % 2)) FILTER (WHERE status = 'unpriced'), 0) AS unpriced_events,
         sum(list) AS list, sum(contracted) AS contracted, sum(effective) AS effective,
         coalesce(sum(effective) FILTER (WHERE status = 'provisional'), 0) AS of_which_provisional
-    FROM entries WHERE occurred_at >= {kept_since} GROUP BY 1, 2, 3, 4, 5, 6
+    FROM entries WHERE occurred_at >= greatest($1, {kept_since}) AND occurred_at < $2 GROUP BY 1, 2, 3, 4, 5, 6
 )
 SELECT tenant, bucket, series_id, shard, recorded_on, currency, r.tenant IS NULL AS missing,
     ARRAY[r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional] AS said,
     ARRAY[s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional] AS should
-FROM sums s FULL JOIN (SELECT * FROM rollups_minute WHERE bucket >= {kept_since}) AS r
+FROM sums s FULL JOIN (
+        SELECT * FROM rollups_minute WHERE bucket >= greatest($1, {kept_since}) AND bucket < $2
+    ) AS r
     USING (tenant, bucket, series_id, shard, recorded_on, currency)
 WHERE (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional)
     IS DISTINCT FROM
@@ -198,7 +230,7 @@ SELECT * FROM (
 
 -- part: counted
 -- Quantities that entries have added to their minute's rollup by the units of their events, and the least and the most
--- that they may have.
+-- that they may have; of what happened in [$4, $5).
     SELECT e.tenant, date_trunc('minute', e.occurred_at) AS bucket, e.series_id,
         CASE e.seq WHEN 0 THEN e.origin_partition ELSE -1 END AS shard,
         (e.recorded_at AT TIME ZONE 'UTC')::date AS recorded_on, e.currency, stated.unit,
@@ -228,6 +260,7 @@ SELECT * FROM (
                             AND other.unit COLLATE "C" < stated.unit COLLATE "C")
             END
         OFFSET 0) AS read (quantity, surely)
+    WHERE e.occurred_at >= $4 AND e.occurred_at < $5
     GROUP BY 1, 2, 3, 4, 5, 6, 7
 
 -- part: stated
@@ -260,7 +293,8 @@ WITH by_minute AS (
 ), rolled AS (
     SELECT r.tenant, r.bucket, r.series_id, r.shard, r.recorded_on, r.currency, stated.unit,
         sum(stated.quantity) AS quantity
-    FROM rollups_minute r, {stated} WHERE r.bucket >= {kept_since} GROUP BY 1, 2, 3, 4, 5, 6, 7
+    FROM rollups_minute r, {stated} WHERE r.bucket >= greatest($4, {kept_since}) AND r.bucket < $5
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
 )
 SELECT tenant, bucket, series_id, shard, recorded_on, currency, unit,
     rolled.quantity AS said, counted.quantity AS should
@@ -303,23 +337,28 @@ SELECT * FROM (
 -- How many rollups above the minute are compared.
 SELECT count(*) FROM rollups
 
+-- part: around
+-- What may lie in a bucket of [$1, $2), or begin the next one: a day is never longer than 49 hours.
+bucket >= $1::timestamptz - interval '49 hours' AND bucket < $2::timestamptz + interval '49 hours'
+
 -- name: larger_faults
--- Rollups above the minute that are not the sum of those a size below that lie in them, and such as are missing.
+-- Rollups above the minute that begin in [$1, $2) and are not the sum of those a size below that lie in them, and such as
+-- are missing.
 -- What lies in a bucket is what begins after it and before the next of its size, so no calendar is needed. Buckets
 -- that are marked to be made again are left out: nobody reads them. Part -1 is made of what corrections added (shard -1),
 -- and is never marked. Where minutes are dropped, hours are held against the entries (dropped_faults).
 WITH parts AS (
     SELECT 'five_minutes' AS size, CASE WHEN shard < 0 THEN -1 ELSE 0 END AS part, tenant, bucket, series_id, currency, events, unpriced_events, list, contracted,
         effective, of_which_provisional, {usage_rest} AS usage, {units_whole}
-    FROM rollups_minute
+    FROM rollups_minute WHERE {around}
     UNION ALL
     SELECT CASE size WHEN 'five_minutes' THEN 'hour' ELSE 'day' END, part, tenant, bucket, series_id, currency, events,
         unpriced_events, list, contracted, effective, of_which_provisional, usage, {units}
-    FROM rollups WHERE size <> 'day'
+    FROM rollups WHERE size <> 'day' AND {around}
 ), starts AS (
     SELECT size, part, tenant, bucket, bool_or(marked) AS marked FROM (
-        SELECT size, part, tenant, bucket, false AS marked FROM rollups
-        UNION ALL SELECT size, 0, tenant, bucket, true FROM touched
+        SELECT size, part, tenant, bucket, false AS marked FROM rollups WHERE {around}
+        UNION ALL SELECT size, 0, tenant, bucket, true FROM touched WHERE {around}
     ) AS every GROUP BY size, part, tenant, bucket
 ), lies_in AS (
     SELECT size, part, tenant, at, max(start) OVER (PARTITION BY size, part, tenant ORDER BY at, start ROWS UNBOUNDED PRECEDING)
@@ -345,9 +384,10 @@ WITH parts AS (
 SELECT size, tenant, coalesce(bucket, s.first) AS bucket, series_id, currency, r.events IS NULL AS missing,
     ARRAY[r.events, r.unpriced_events, r.list, r.contracted, r.effective, r.of_which_provisional] AS said,
     ARRAY[s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional] AS should
-FROM sums s FULL JOIN rollups r USING (size, part, tenant, bucket, series_id, currency)
+FROM sums s FULL JOIN (SELECT * FROM rollups WHERE {around}) AS r USING (size, part, tenant, bucket, series_id, currency)
     LEFT JOIN (SELECT size, part, tenant, bucket FROM starts WHERE marked) AS x USING (size, part, tenant, bucket)
-WHERE x.bucket IS NULL AND NOT (size IN ('hour', 'five_minutes') AND part < 0 AND coalesce(bucket, s.first) < {kept_since})
+WHERE x.bucket IS NULL AND coalesce(bucket, s.first) >= $1 AND coalesce(bucket, s.first) < $2
+    AND NOT (size IN ('hour', 'five_minutes') AND part < 0 AND coalesce(bucket, s.first) < {kept_since})
     AND (s.events, s.unpriced_events, s.list, s.contracted, s.effective, s.of_which_provisional, s.usage,
         {units_should})
         IS DISTINCT FROM
@@ -505,6 +545,16 @@ SELECT u.tenant, u.term, u.period_start, u.revision, u.identity, u.occurred_at, 
     e.effective, e.accounting_period, e.recorded_at, e.event, e.lines, e.series_id,
     row_number() OVER (PARTITION BY u.tenant, u.term, u.period_start ORDER BY u.revision) - 1 AS number
 FROM true_ups u FULL JOIN (SELECT * FROM entries WHERE origin_partition = -1 AND seq < 0) AS e USING (identity, occurred_at)
+
+-- name: true_ups_numbered
+-- Those that are booked under the numbers [$1, $2) of what corrects, beside their list.
+SELECT u.tenant, u.term, u.period_start, u.revision, u.identity, u.occurred_at, u.currency, u.amount, u.provider,
+    u.cost_class, e.identity AS booked, e.occurred_at AS booked_at, e.tenant AS booked_of, e.currency AS booked_in,
+    e.effective, e.accounting_period, e.recorded_at, e.event, e.lines, e.series_id, e.origin_offset,
+    (SELECT count(*) FROM true_ups o
+        WHERE (o.tenant, o.term, o.period_start) = (u.tenant, u.term, u.period_start) AND o.revision < u.revision) AS number
+FROM entries e LEFT JOIN true_ups u USING (identity, occurred_at)
+WHERE e.origin_partition = -1 AND e.seq < 0 AND e.origin_offset >= $1 AND e.origin_offset < $2
 
 -- name: true_up_periods
 -- How periods of terms are said to stand, beside what the catalog says of the term (null = it is withdrawn) and what all

@@ -188,7 +188,15 @@ async def test_who_sees_one_team_reads_what_team_rows_says_and_each_table_has_it
     )
     granted = {(row["table_name"], row["privilege_type"]) for row in rows}
     # Views over some of them, an instant of the installation, and how far the book had come when.
-    views = {"own_dimensions", "minutes_kept", "entry_sums", "moments", "moment_marks", "closed_accounts"}
+    views = {
+        "own_dimensions",
+        "minutes_kept",
+        "entry_sums",
+        "moments",
+        "moment_marks",
+        "closed_accounts",
+        "proved_until",
+    }
     assert granted == {(table, "SELECT") for table in {*TEAM_ROWS, *views}}
     policies = await owner.fetch(
         "SELECT tablename, policyname, permissive, cmd FROM pg_policies WHERE $1 = ANY (roles)", role

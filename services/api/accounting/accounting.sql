@@ -8,6 +8,10 @@ FROM accounting_by_partition()
 -- is_open = of accounts that are closed.
 SELECT partition, is_open, behind FROM behind_book($1) WHERE behind > 0
 
+-- name: proved_until
+-- Up to when the reconciler has proved all of the book.
+SELECT held_until FROM proved_until
+
 -- name: database
 -- Which database this is: of which cluster, on which of its timelines, made when.
 SELECT s.system_identifier, d.oid, CASE WHEN NOT pg_is_in_recovery()

@@ -54,6 +54,13 @@ async def completeness_for(request: Request, connection: TenantConnection, onloo
     return complete if onlooker.team == EVERY_TEAM else of_one_team(complete)
 
 
+def proved_for(request: Request, onlooker: Onlooker) -> datetime | None:
+    """Up to when all of the book is proved, as was seen within the last second. Who sees one team is told the
+    minute: to the second it says when others' events were booked."""
+    until = progress_of(request).proved_until
+    return until if until is None or onlooker.team == EVERY_TEAM else until.replace(second=0, microsecond=0)
+
+
 def progress_of(request: Request) -> BookProgress:
     """The process's."""
     progress: BookProgress = request.app.state.progress

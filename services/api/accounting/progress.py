@@ -36,6 +36,8 @@ class BookProgress:
         self._ends: dict[int, list[tuple[int, datetime]]] = {}
         self._proved: dict[int, tuple[int, datetime]] = {}
         """By partition: the position that proved the latest, and what it proved."""
+        self.proved_until: datetime | None = None
+        """Up to when the reconciler has proved the book, as it was seen last."""
         self._log_ends: Mapping[int, int] = {}
         self._log_ends_at = datetime.min.replace(tzinfo=UTC)
 

@@ -106,6 +106,7 @@ class Accounting(BaseModel):
     unattributable: Counts | None
     total: Total
     complete_through: datetime | None
+    proved_until: datetime | None
     balanced: bool
     remarks: list[MoneyUnderRemarks]
 
@@ -120,6 +121,7 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
         shown = await connection.fetch(SQL["own"]) if caller.tenant else tenants
         keys = await connection.fetch(SQL["by_key"], KEYS_MAX)
         remarks = await connection.fetch(SQL["remarks"])
+        proved_until = await connection.fetchval(SQL["proved_until"])
     everything = not caller.tenant
     now = datetime.now(UTC)
     progress = progress_of(request)
@@ -133,6 +135,7 @@ async def get_accounting(request: Request, caller: Anyone) -> Accounting:
         else None,
         total=Total(**_counts(shown), in_flight=complete.in_flight, in_flight_age_s=complete.in_flight_age_s),
         complete_through=complete.complete_through,
+        proved_until=proved_until,
         balanced=is_balanced(partitions, tenants),
         remarks=[_under_remarks(row) for row in remarks],
     )

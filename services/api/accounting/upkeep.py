@@ -43,8 +43,10 @@ class Upkeep:
         async with self._database.reading(OPERATOR) as connection:
             database = tuple(await connection.fetchrow(ACCOUNTING_SQL["database"]))
             rows = await connection.fetch(ACCOUNTING_SQL["by_partition"])
+            proved_until = await connection.fetchval(ACCOUNTING_SQL["proved_until"])
         self._book.observe(database, rows)
         self._progress.observe(rows, datetime.now(UTC))
+        self._progress.proved_until = proved_until
 
     async def keep_pseudonym_keys(self) -> None:
         """Every tenant has keys for this month and the next two: a month may begin while api is down."""

@@ -22,8 +22,11 @@ from services.api.http.pretty import PRETTY, indented, is_pretty
 from services.api.http.problems import HttpRefusal, invalid
 
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
-_COMPLETENESS = re.compile(rb'"(?:complete_through|in_flight|in_flight_age_s)":\s*(?:"[^"]*"|null|[0-9.e-]+)')
-"""The fields of `models.Complete`. In a text of somebody's the quotes would be escaped."""
+_COMPLETENESS = re.compile(
+    rb'"(?:complete_through|in_flight|in_flight_age_s|proved_until)":\s*(?:"[^"]*"|null|[0-9.e-]+)'
+)
+"""The fields of `models.Complete`, and up to when all is proved. In a text of somebody's the quotes would be
+escaped."""
 _COMPLETE_THROUGH = re.compile(rb'"complete_through":\s*"([^"]*)"')
 
 

@@ -81,6 +81,11 @@ class Spend(Complete):
         description="the moment by which `as_of` was answered: the last one up to it, or for who sees one "
         "team it itself; null = as it stands",
     )
+    proved_until: datetime | None = Field(
+        None,
+        description="up to when the book was proved against the events, entry by entry; null while "
+        "nothing is, and where `as_of` is asked for",
+    )
     compared_with: PastSpan | None = None
     of_which_provisional: DecimalString
     unpriced_events: int

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from services.api.access.auth import TeamReader
 from services.api.access.sharing import question_key
-from services.api.accounting.completeness import completeness_for
+from services.api.accounting.completeness import completeness_for, proved_for
 from services.api.database.tenant import Tenant, read_tenant
 from services.api.database.transactions import Onlooker, TenantConnection, database_of
 from services.api.dimensions.names import known_dimensions
@@ -169,6 +169,7 @@ class _Found:
     following: tuple[int, int] | None
     cells: BucketSums
     complete: Complete
+    proved_until: datetime | None
     past: PastSpend | None
     amounts: BucketAmounts
     models: Mapping[tuple[str, int | None, int], GroupSum] | None
@@ -208,6 +209,7 @@ async def _read(request: Request, connection: TenantConnection, asked: _Asked, *
         following=following,
         cells=cells,
         complete=complete,
+        proved_until=None if question.moment else proved_for(request, asked.onlooker),
         past=past,
         amounts=past.amounts(totals, question) if past else {},
         models=None if models is None else sums_at(models, totals, question),
@@ -244,6 +246,7 @@ def _written(found: _Found) -> bytes:
         "series": [_row(found, each, n) | spans[n] for n, each in rows],
         "next_cursor": question.cursor.at(bucket=following[0], row=following[1]) if following else None,
         **vars(found.complete),
+        "proved_until": found.proved_until,
     }
     return msgspec.json.encode(answer)
 

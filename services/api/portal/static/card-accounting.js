@@ -2,7 +2,7 @@
 
 import { get, session } from "./api.js";
 import { el } from "./dom.js";
-import { count, eventsOf, inFlight, money } from "./format.js";
+import { count, eventsOf, inFlight, money, timeOf } from "./format.js";
 import { link } from "./links.js";
 import { badge } from "./pieces.js";
 import { cardRefresher } from "./refresh.js";
@@ -60,8 +60,12 @@ function underRemarks({ currency, events, effective, by_kind: kinds }) {
 
 const inboxOf = (remarks) => link("inbox", { remarks, whose: session.operator ? "tenant" : undefined });
 
-function verdict({ balanced }) {
+function verdict({ balanced, proved_until: until }) {
   const mark = balanced ? badge("balanced", "") : badge("does not balance", "open");
   mark.classList.toggle("good", balanced);
-  return [mark, el("span", { className: "fine" }, ` events of this tenant · in flight: of all tenants`)];
+  const proved = until ? `proved up to ${timeOf(until, session.tz)}` : "not proved yet";
+  return [
+    mark,
+    el("span", { className: "fine" }, ` ${proved} · events of this tenant · in flight: of all tenants`),
+  ];
 }

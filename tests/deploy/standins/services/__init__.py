@@ -1,1 +1,1 @@
-"""Stand-ins for the seven services."""
+"""Stand-ins for the eight services."""

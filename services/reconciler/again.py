@@ -1,0 +1,78 @@
+"""The second pass: proves what was proved before once more, from the beginning, for ever; slowly.
+
+What somebody changes behind the mark the first pass does not see again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from services.reconciler.catalog import SQL
+from services.reconciler.proof import Proof
+from services.reconciler.proving import WINDOW, Proving
+from services.reconciler.reading import WindowReader
+from services.reconciler.sums import WEEK, SumsProof, larger_spans, pieces
+
+SHARE = 0.1
+"""Of the time that it works, beside pauses: so much of a core, and of Postgres."""
+AHEAD = timedelta(hours=1)
+"""So far in the future events may happen."""
+REST_S = 1.0
+"""Between two rounds, however little there is to prove."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Again:
+    """`round` once; the caller goes round for ever."""
+
+    pool: asyncpg.Pool[asyncpg.Record]
+    first: Proving
+    reader: WindowReader
+    proof: Proof
+    sums: SumsProof
+
+    async def round(self) -> None:
+        """Prove all of it once more."""
+        began = time.monotonic()
+        async for _ in self._pieces():
+            await asyncio.sleep((time.monotonic() - began) * (1 / SHARE - 1))
+            await self.first.caught_up.wait()
+            began = time.monotonic()
+        await asyncio.sleep(REST_S)
+
+    async def _pieces(self) -> AsyncIterator[None]:
+        for row in await self.pool.fetch(SQL["accounts"]):
+            if row["marked_topic"] != row["origin_topic"]:
+                continue
+            account = self.first.account(row["partition"], row["origin_topic"], row["next_origin"])
+            for begin in range(max(account.begins, row["first_origin"]), row["looked"], WINDOW):
+                end = min(begin + WINDOW, row["looked"])
+                judged = await self.reader.judge(account, row["opened_at"], begin, end)
+                await self.proof.note(judged.findings)
+                yield
+        corrected = await self.pool.fetchval(SQL["corrector"], column=1)
+        for begin in range(0, corrected, WINDOW):
+            judged = await self.reader.judge_corrections(begin, min(begin + WINDOW, corrected))
+            await self.proof.note(judged.findings)
+            yield
+        async for _ in self._sums():
+            yield
+
+    async def _sums(self) -> AsyncIterator[None]:
+        since, end = await self.sums.first(), datetime.now(UTC) + AHEAD
+        while since is not None and since < end:
+            until = min(since + WEEK, end)
+            minutes = await self.sums.counted(since, until)
+            for piece in pieces(minutes, since, until):
+                await self.sums.minutes(*piece)
+                yield
+            for span in larger_spans(minutes, since, until):
+                await self.sums.larger(*span)
+                yield
+            since = until

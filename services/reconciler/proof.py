@@ -1,0 +1,95 @@
+"""Writes down what is proved and what is wrong, and up to which moment of the book nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from services.reconciler.catalog import SQL
+from services.reconciler.findings import ProofFinding
+from services.reconciler.window import Judged
+from spendmeter.platform.telemetry import log
+
+MOMENTS_AT_ONCE = 200
+OUTCOMES = ("booked", "duplicate", "conflict", "rejected")
+
+
+@dataclass(kw_only=True, eq=False)
+class Proof:
+    """The reconciler's own tables."""
+
+    pool: asyncpg.Pool[asyncpg.Record]
+
+    async def note(self, findings: Sequence[ProofFinding]) -> None:
+        """Write down what is wrong; what was known before is said to be so still."""
+        if not findings:
+            return
+        once = sorted({each.id: each for each in findings}.items())
+        for _, each in once:
+            log().warning("the book is wrong", invariant=each.invariant, tenant=each.tenant)
+        await self.pool.execute(
+            SQL["find"],
+            [key for key, _ in once],
+            *(
+                [getattr(each, name) for _, each in once]
+                for name in (
+                    "tenant",
+                    "invariant",
+                    "what",
+                    "named",
+                    "origin_topic",
+                    "partition",
+                    "origin_offset",
+                )
+            ),
+        )
+
+    async def begin(self, partition: int, origin_topic: str, first_origin: int) -> None:
+        """Of a partition that was never looked at, or whose topic was another."""
+        await self.pool.execute(SQL["begin"], partition, origin_topic, first_origin)
+
+    async def look_on(self, partition: int, origin_topic: str, begin: int, end: int, judged: Judged) -> None:
+        """All of [begin, end) was looked at. The findings come first: a mark is never ahead of them."""
+        await self.note(judged.findings)
+        counted = (judged.counted.get(name, 0) for name in OUTCOMES)
+        asked = (partition, origin_topic, begin, end, *counted, judged.without_record)
+        await self.pool.execute(SQL["look_on"], *asked)
+
+    async def prove(self, looked: Sequence[int]) -> int:
+        """Move the marks and the proved moment as far as nothing is in the way; how many findings nobody has
+        seen. `looked`: partitions that were looked at to the end of what is booked."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(SQL["looked"], looked)
+            await connection.execute(SQL["prove"])
+            unseen: int = await connection.fetchval(SQL["unseen"])
+            await _prove_until(connection)
+            return unseen
+
+
+async def _prove_until(connection: Any) -> None:
+    standing = await connection.fetchrow(SQL["standing"])
+    moment: datetime | None = standing["moment"]
+    if not standing["holds"]:
+        earlier = await connection.fetchrow(SQL["earlier_moment"], moment)
+        await connection.execute(SQL["prove_until"], *(earlier or (None, None)))
+        return
+    if standing["sums_are_wrong"]:
+        await connection.execute(SQL["still_proved"])
+        return
+    last = None
+    while True:
+        moments = await connection.fetch(SQL["next_moments"], moment, MOMENTS_AT_ONCE)
+        covered = [row for row in moments if row["covered"]]
+        if covered:
+            last = covered[-1]
+        if len(covered) < MOMENTS_AT_ONCE or last is None or last["at"] == moment:
+            break
+        moment = last["at"]
+    if last is None:
+        await connection.execute(SQL["still_proved"])
+    else:
+        await connection.execute(SQL["prove_until"], last["at"], last["held_until"])

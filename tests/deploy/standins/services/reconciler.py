@@ -1,0 +1,3 @@
+from services.standin import serve
+
+serve("reconciler")

@@ -1,0 +1,107 @@
+"""Tests of the tests: what somebody does to the book is named by the reconciler, whether it has passed there or not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.reconciler.conftest import Prover
+from tests.verify.conftest import NOON
+
+LATER = NOON + timedelta(hours=1)
+WRONG_DIGIT = "UPDATE entries SET list = list + 0.000000000001 WHERE event LIKE '%\"e7\"%'"
+DELETED = "DELETE FROM entries WHERE event LIKE '%\"e7\"%'"
+DOUBLED = """
+CREATE TEMP TABLE twice AS SELECT * FROM entries WHERE event LIKE '%"e7"%';
+UPDATE twice SET occurred_at = occurred_at + interval '1 second';
+INSERT INTO entries SELECT * FROM twice
+"""
+
+
+async def test_a_book_that_is_right_is_proved_to_its_end(prover: Prover) -> None:
+    await prover.moment(NOON, 10, 10)
+    await prover.moment(LATER, 30, 30)
+    await prover.moment(LATER + timedelta(seconds=1), 30, 31)
+    await prover.proving.look()
+    await prover.again.round()
+    assert await prover.found() == []
+    assert await prover.marks() == {-1: (0, 0), 0: (30, 30), 1: (30, 30)}
+    assert await prover.proved_until() == LATER
+    assert prover.proving.behind == 0
+
+
+@pytest.mark.parametrize(
+    "spoiled, named",
+    [
+        (
+            WRONG_DIGIT,
+            "acme bot/e7 (entry of 2026-11-23T12:00:49.123000Z, seq 0): changed: list is 0.003147000001",
+        ),
+        (DELETED, "acme bot/e7 (usage.events 1@3): missing"),
+        (DOUBLED, "doubled: 1@3 has more than one outcome"),
+    ],
+)
+async def test_a_spoiled_entry_is_named_when_it_is_passed_and_when_it_was_passed_before(
+    prover: Prover, spoiled: str, named: str
+) -> None:
+    await prover.moment(NOON, 30, 3)
+    await prover.moment(LATER, 30, 30)
+    await prover.proving.look()
+    assert await prover.proved_until() == LATER
+    await prover.owner.execute(spoiled)
+    await prover.again.round()
+    assert any(named.replace("acme ", "globex ") in each or named in each for each in await prover.found())
+    await prover.proving.look()
+    assert (await prover.marks())[1] == (30, 3)
+    assert await prover.proved_until() == NOON
+    await prover.owner.execute("TRUNCATE proof_findings, proof_acts, proved_marks, proved_until")
+    await prover.proving.look()
+    assert (await prover.marks())[1] == (30, 3)
+
+
+async def test_a_finding_that_an_operator_has_seen_lets_the_proof_go_on_and_stays_listed(
+    prover: Prover,
+) -> None:
+    await prover.moment(NOON, 30, 3)
+    await prover.moment(LATER, 30, 30)
+    await prover.owner.execute(WRONG_DIGIT)
+    await prover.proving.look()
+    assert await prover.proved_until() == NOON
+    await prover.see("e7")
+    await prover.proving.look()
+    assert await prover.proved_until() == LATER
+    assert len(await prover.found()) == 1
+    assert await prover.owner.fetchval("SELECT seen_by FROM findings_seen(10)") == "root"
+
+
+async def test_an_edited_rollup_is_named_and_holds_the_proof(prover: Prover) -> None:
+    await prover.moment(NOON, 30, 30)
+    await prover.proving.look()
+    await prover.owner.execute("UPDATE rollups_minute SET list = list + 1 WHERE ctid = '(0,3)'")
+    await prover.again.round()
+    assert ["list is" in each and "its entries say" in each for each in await prover.found()] == [True]
+    await prover.moment(LATER, 30, 30)
+    await prover.proving.look()
+    assert await prover.proved_until() == NOON
+    await prover.see("its entries say")
+    await prover.proving.look()
+    assert await prover.proved_until() == LATER
+
+
+async def test_counts_that_do_not_add_up_are_named_once(prover: Prover) -> None:
+    await prover.owner.execute(
+        "UPDATE accounting SET priced = priced + 1 WHERE partition = 0 AND tenant = 'acme'"
+    )
+    await prover.proving.look()
+    await prover.proving.look()
+    assert await prover.found() == [": partition 0: booked is 1 less than the counts of its tenants"]
+
+
+async def test_a_second_process_goes_on_where_the_first_one_was(prover: Prover) -> None:
+    await prover.proving.look()
+    await prover.owner.execute(
+        "UPDATE proved_marks SET looked = 20, next_origin = 20, booked = booked - 10 WHERE partition = 0"
+    )
+    await prover.proving.look()
+    assert (await prover.marks())[0] == (30, 30)
