@@ -38,6 +38,8 @@ def command(
     if printed_as_json(answer, as_json):
         return
     say(proved_text(answer["proved_until"]))
+    if answer["line"]:
+        say(f"the line stands still: {answer['line']}")
     for mark in answer["marks"]:
         say(f"  {_mark(mark)}")
     for finding in answer["findings"]:

@@ -29,6 +29,7 @@ Pass = Literal[
     "loops",
     "levels",
     "burns",
+    "proof",
     "silence",
     "dry_runs",
 ]

@@ -25,6 +25,7 @@ from services.alerts.watches.late_budgets import LateBudgetWatch
 from services.alerts.watches.levels import LevelWatch
 from services.alerts.watches.look import Look, Shared
 from services.alerts.watches.loops import LoopWatch
+from services.alerts.watches.proof import ProofWatch
 from services.alerts.watches.silence import SilenceWatch
 from services.alerts.watches.templates import TemplateWatch
 from services.alerts.watches.unbooked import UnbookedWatch
@@ -48,6 +49,7 @@ SUBJECTS: Sequence[Callable[..., Look]] = (
     BurnWatch,
     LevelWatch,
     ChannelWatch,
+    ProofWatch,
     SilenceWatch,
 )
 """What every tenant is looked at for; made with `tenant`, `rules` and `shared`."""

@@ -36,12 +36,13 @@ class Again:
     reader: WindowReader
     proof: Proof
     sums: SumsProof
+    share: float = SHARE
 
     async def round(self) -> None:
         """Prove all of it once more."""
         began = time.monotonic()
         async for _ in self._pieces():
-            await asyncio.sleep((time.monotonic() - began) * (1 / SHARE - 1))
+            await asyncio.sleep((time.monotonic() - began) * (1 / self.share - 1))
             await self.first.caught_up.wait()
             began = time.monotonic()
         await asyncio.sleep(REST_S)

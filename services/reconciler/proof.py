@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -15,6 +15,9 @@ from services.reconciler.window import Judged
 from spendmeter.platform.telemetry import log
 
 MOMENTS_AT_ONCE = 200
+STILL = timedelta(seconds=6)
+"""A ledger that has not looked at its log for so long stands still: it looks once a second, and people are to
+know within 10 s."""
 OUTCOMES = ("booked", "duplicate", "conflict", "rejected")
 
 
@@ -67,6 +70,7 @@ class Proof:
             await connection.execute(SQL["prove"])
             unseen: int = await connection.fetchval(SQL["unseen"])
             await _prove_until(connection)
+            await connection.execute(SQL["note_line"], STILL)
             return unseen
 
 

@@ -74,6 +74,7 @@ async def prover_of(book: WrittenBook) -> AsyncIterator[Prover]:
     request = book.request
     settings = Settings(database_url=SecretStr(url), topic_prefix=request.topic_prefix, kafka=request.kafka)
     async with Reconciler(settings)._connected() as (proving, again, sums):
+        again.share = 1.0  # nobody else is to have the rest
         yield Prover(book, proving, again, sums)
 
 

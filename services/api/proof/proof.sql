@@ -1,6 +1,6 @@
 -- name: until
 -- Up to when all of the book is proved: of which moment, by when nothing else was booked yet, and when that was looked at.
-SELECT moment, held_until, proved_at FROM proved_until
+SELECT moment, held_until, proved_at, line FROM proved_until
 
 -- name: marks
 -- By partition, how far was looked, and up to where nothing is wrong that nobody has seen.

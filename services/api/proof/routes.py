@@ -61,6 +61,7 @@ class ProofAnswer(BaseModel):
 
     proved_until: datetime | None
     proved_at: datetime | None = Field(description="when that was looked at last")
+    line: str = Field(description="why the line stood still then; empty = it moved")
     unseen: int = Field(description="findings below that nobody has seen")
     findings: list[ProofFindingAnswer]
     marks: list[ProvedMark]
@@ -109,6 +110,7 @@ async def _read(connection: TenantConnection, tenant: str) -> ProofAnswer:
     return ProofAnswer(
         proved_until=until["held_until"] if until else None,
         proved_at=until["proved_at"] if until else None,
+        line=until["line"] if until else "",
         unseen=sum(each.seen_at is None for each in findings),
         findings=findings,
         marks=[ProvedMark(**row) for row in marks],

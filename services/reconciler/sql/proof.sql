@@ -88,7 +88,17 @@ ON CONFLICT (alone) DO UPDATE SET moment = excluded.moment, held_until = exclude
 
 -- name: still_proved
 -- The moment stays: it was looked at again.
-UPDATE proved_until SET proved_at = clock_timestamp()
+INSERT INTO proved_until (proved_at) VALUES (clock_timestamp())
+ON CONFLICT (alone) DO UPDATE SET proved_at = excluded.proved_at
+
+-- name: note_line
+-- Why the line stands still: by the ledger's own word, or because nobody has looked at logs for so long ($1), though once a
+-- second somebody is to. In words that stay the same while it does.
+UPDATE proved_until SET line = coalesce((
+    SELECT string_agg(CASE WHEN e.stopped <> '' THEN e.stopped
+        ELSE 'partition ' || e.partition || ': no ledger has looked at it since '
+            || to_char(e.read_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"') END, '; ' ORDER BY e.partition)
+    FROM log_ends e WHERE e.stopped <> '' OR e.read_at < clock_timestamp() - $1::interval), '')
 
 -- name: unbalanced
 -- Where the counts by tenant do not add up to those of their partition.

@@ -22,12 +22,13 @@ CREATE TABLE proved_marks (
 ) WITH (fillfactor = 20);
 
 -- The last of `moments` of which every offset is proved, by when nothing else was in the book yet (null = none is proved),
--- and when that was looked at last.
+-- and when that was looked at last. `line`: why the line stood still then ('' = it moved).
 CREATE TABLE proved_until (
     alone boolean PRIMARY KEY DEFAULT true CHECK (alone),
     moment timestamptz,
     held_until timestamptz,
     proved_at timestamptz NOT NULL,
+    line text NOT NULL DEFAULT '',
     CHECK ((moment IS NULL) = (held_until IS NULL))
 ) WITH (fillfactor = 20);
 
