@@ -1,4 +1,4 @@
-"""What entries are judged by beside their events: terms and exchange rates that were published, closed periods."""
+"""What entries are judged by beside their events: published terms and exchange rates, closed periods."""
 
 from __future__ import annotations
 
