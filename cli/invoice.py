@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -38,7 +39,7 @@ AccountOption = Annotated[str, typer.Option(help="Which of several organisations
 @app.command("import")
 def import_(
     files: Annotated[
-        list[Path], typer.Argument(help="Answers of the provider as they are, or a bill in FOCUS.")
+        list[Path], typer.Argument(help="Answers of the provider as they are, or FOCUS, or AWS' report.")
     ],
     provider: ProviderOption,
     account: AccountOption = "",
@@ -54,6 +55,7 @@ def import_(
       spendmeter invoice import cost_report.json --provider anthropic
       spendmeter invoice import usage_report.json --provider anthropic
       spendmeter invoice import focus-2026-11-*.csv.gz --provider bedrock
+      spendmeter invoice import cur2-2026-11-*.parquet --provider bedrock
     """
     if not os.environ.get(KEY):
         fail(NO_KEY)
@@ -159,13 +161,22 @@ def _month(text: str) -> tuple[str, str]:
 def _joined(files: list[Path]) -> Iterator[IO[bytes]]:
     """One after the other. Ends the command where one cannot be read, or they are of several kinds."""
     if len({path.suffix for path in files}) > 1:
-        usage_error("files of one kind at a time: .json, .csv, or .gz")
-    between = b"" if files[0].suffix == ".gz" else b"\n"
+        usage_error("files of one kind at a time: .json, .csv, .parquet, or .gz")
     with tempfile.TemporaryFile() as whole:
-        for path in files:
-            try:
-                whole.write((between if whole.tell() else b"") + path.read_bytes())
-            except OSError as error:
-                fail(f"{path} cannot be read: {error.strerror}")
+        try:
+            if len(files) > 1 and files[0].suffix != ".json":
+                _zip(files, whole)
+            else:
+                for path in files:
+                    whole.write((b"\n" if whole.tell() else b"") + path.read_bytes())
+        except OSError as error:
+            fail(f"{error.filename} cannot be read: {error.strerror}")
         whole.seek(0)
         yield whole
+
+
+def _zip(files: list[Path], into: IO[bytes]) -> None:
+    """Tables, in the order in which they are named; they are packed already, or small."""
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, path in enumerate(files):
+            archive.writestr(zipfile.ZipInfo(f"{number:04}{path.suffix}"), path.read_bytes())

@@ -56,6 +56,7 @@ from services.api.incidents import acts as incident_acts
 from services.api.incidents import planned
 from services.api.incidents import routes as incidents
 from services.api.invoices import routes as invoices
+from services.api.invoices.arriving import BillTurns
 from services.api.keys import routes as keys
 from services.api.label_maps import routes as label_maps
 from services.api.live import routes as live
@@ -190,6 +191,7 @@ def create_app(
     app.state.waiting = Waiters(database)
     app.state.corrector = CorrectorAccess(settings, database)
     app.state.imports = RunningImports()
+    app.state.bill_turns = BillTurns()
     app.state.exports = RunningExports(settings.database_url.get_secret_value())
     app.state.price_books = PriceBooks(database)
     app.state.past_changes = PastChanges()

@@ -12,7 +12,6 @@ from msgspec import structs
 from services.api.invoices.billed import InvoiceLine
 from services.api.invoices.coverage import SpokenOf, shortfalls
 from services.api.invoices.held_against import Variance, held_against
-from services.api.invoices.pages import read_bill
 from spendmeter.contracts.money import total
 from tests.api.test_invoice_causes import INPUT, OUTPUT, M, causes, lines
 from tests.api.vendor_bills import (
@@ -23,6 +22,7 @@ from tests.api.vendor_bills import (
     anthropic_used,
     openai_costs,
     openai_line,
+    read_bill,
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import time
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,7 +21,7 @@ from msgspec import structs
 
 from services.api.invoices.billed import BillError, InvoiceLine
 from services.api.invoices.held_against import Variance, held_against
-from services.api.invoices.pages import read_bill
+from services.api.invoices.moves import BilledCell, moves_of
 from services.api.invoices.sides import BookedUse
 from spendmeter.contracts.money import EXACT, total
 from tests.api.vendor_bills import (
@@ -33,6 +34,7 @@ from tests.api.vendor_bills import (
     openai_costs,
     openai_line,
     openai_usage,
+    read_bill,
     usage_rows,
 )
 
@@ -470,7 +472,7 @@ def test_a_bill_in_focus_is_read_by_what_aws_calls_its_meters() -> None:
     )  # fmt: skip
     assert causes(held("bedrock", bill)) == {"tier": "-3.75"}
     assert causes(held("bedrock", gzip.compress(bill))) == {"tier": "-3.75"}
-    assert read_bill("bedrock", bill).notes == ("1 rows of tax are not compared",)
+    assert read_bill("bedrock", bill).notes == ("1 rows of tax are not compared: 3 USD",)
 
 
 def test_a_bill_in_focus_is_read_by_the_names_of_its_next_version() -> None:
@@ -545,3 +547,52 @@ def test_causes_and_what_is_left_are_the_difference_whatever_a_bill_says(
     assert total(each.booked or 0 for each in found) == EXACT.multiply(
         factor, total(use.contracted for use in uses)
     )
+
+
+def test_what_a_thousand_lines_are_off_by_is_no_dollar_of_rounding() -> None:
+    # In cents each line is off by half a cent at most; that all are so in one direction is no rounding.
+    many = [openai_line(f"m, {'input' if at % 2 else 'output'}", 0.02, 1_000) for at in range(1_000)]
+    # 9 dollars at our prices, and 20 billed.
+    book = [booked("input_tokens", 500_000), booked("output_tokens", 500_000)]
+    assert causes(held("openai", openai_costs({DAY: many}), book=book)) == {"price": "11"}
+    near = [booked("input_tokens", 500_000, amount="10.5"), booked("output_tokens", 500_000, amount="10.5")]
+    assert causes(held("openai", openai_costs({DAY: many}), book=near)) == {"price": "-1"}
+    near = [booked("input_tokens", 500_000, amount="10.1"), booked("output_tokens", 500_000, amount="10.1")]
+    assert causes(held("openai", openai_costs({DAY: many}), book=near)) == {"rounding": "-0.2"}
+
+
+def test_a_bill_that_writes_more_digits_once_is_rounded_to_no_cents() -> None:
+    # 0.07 for 0.0735: rounding where the vendor writes cents, a price where it writes all digits.
+    line, exact = openai_line("m, output", 0.07, 4_900), openai_line("other, output", 0.123456789, 10)
+    book = [booked("output_tokens", 4_900)]
+    assert causes(held("openai", openai_costs({DAY: [line]}), book=book)) == {"rounding": "-0.0035"}
+    both = held("openai", openai_costs({DAY: [line, exact]}), book=book)
+    assert causes(row for row in both if row.model == "m") == {"price": "-0.0035"}
+
+
+def test_many_ways_of_serving_are_paired_in_no_more_time_than_there_are_of_them() -> None:
+    cells = {
+        BilledCell("input_tokens", tier, "short", f"r{at}"): at for at in range(10_000) for tier in ("a", "b")
+    }
+    less = {cell: Decimal(at if cell.tier == "a" else -at) for cell, at in cells.items()}
+    began = time.process_time()
+    moves = moves_of({DAY: less})[DAY]
+    assert time.process_time() - began < 10
+    assert {move.cause for move in moves} == {"tier"}
+    assert len(moves) == 9_999  # of the first there is nothing
+
+
+def test_what_differs_in_several_things_is_paired_when_nothing_nearer_is_left() -> None:
+    def cell(tier: str, context: str, region: str = "us") -> BilledCell:
+        return BilledCell("input_tokens", tier, context, region)
+
+    found = moves_of(
+        {
+            DAY: {
+                cell("a", "short"): Decimal(-3),
+                cell("b", "long", "eu"): Decimal(2),
+                cell("a", "long"): Decimal(1),
+            }
+        }
+    )[DAY]
+    assert [(move.cause, move.quantity) for move in found] == [("context", 1), ("tier", 2)]

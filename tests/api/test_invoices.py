@@ -9,9 +9,14 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from services.api.invoices import arriving
+from spendmeter.platform.bounded_process import ProcessBounds
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.service_keys import ACCRUALS, key_id
+from tests.api.aws_reports import as_parquet
+from tests.api.aws_reports import used as aws_used
 from tests.api.book import Book
 from tests.api.used_models import YESTERDAY, UsedModels
 from tests.api.vendor_bills import openai_costs, openai_line, openai_usage
@@ -187,3 +192,41 @@ async def test_a_variance_is_a_table_too(
     assert answer.text.splitlines() == [
         "day,model,billed,booked,variance,causes.unseen,unexplained,note", f"{DAY},m,0.09,0.08,0.01,0.01,0,"
     ]  # fmt: skip
+
+
+async def test_a_report_of_aws_comes_in_as_parquet_and_is_held_against_the_book(
+    used: UsedModels, client: httpx.AsyncClient, bills: dict[str, str]
+) -> None:
+    # 50,000 tokens in at 1 a million, of which 40,000 are booked; 20,000 out at 2.
+    day = {"line_item_usage_start_date": f"{DAY}T10:00:00Z", "line_item_usage_end_date": f"{DAY}T11:00:00Z"}
+    await used.call(provider="bedrock", calls=40)
+    await used.fold()
+    content = as_parquet(
+        aws_used("USE1-m-input-tokens", "50", "0.05", **day),
+        aws_used("USE1-m-output-tokens", "20", "0.04", **day),
+    )
+    await sent(client, bills, content, provider="bedrock")
+    found = (await variance(client, bills, provider="bedrock"))["totals"]
+    assert (found["billed"], found["booked"], found["causes"]) == (
+        "0.09", "0", {"unseen": "0.01", "unpriced": "0.08"}  # nobody has a price of it by this provider
+    )  # fmt: skip
+
+
+async def test_a_file_that_takes_too_much_to_read_is_refused_with_the_bound(
+    client: httpx.AsyncClient, bills: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tight = ProcessBounds(seconds_max=60, memory_bytes_max=24 * 1024**2, output_bytes_max=1024)
+    monkeypatch.setattr(arriving, "BOUNDS", tight)
+    refused = await sent(client, bills, bill(1, 1), status=422)
+    assert "more than 60 s of computing to read, or 24 MiB" in refused["errors"][0]["reason"]
+
+
+async def test_one_file_of_a_tenant_is_read_at_a_time_and_two_of_all(
+    client: httpx.AsyncClient, bills: dict[str, str], api: FastAPI
+) -> None:
+    turns: arriving.BillTurns = api.state.bill_turns
+    with turns.turn("acme"):
+        assert "of this tenant" in (await sent(client, bills, bill(1, 1), status=429))["detail"]
+    with turns.turn("globex"), turns.turn("initech"):
+        assert "of other tenants" in (await sent(client, bills, bill(1, 1), status=503))["detail"]
+    await sent(client, bills, bill(1, 1))

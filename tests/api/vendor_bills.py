@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -38,7 +39,17 @@ from openai.types.admin.organization.usage_costs_response import (
     UsageCostsResponse,
 )
 
+from services.api.invoices import pages
+from services.api.invoices.billed import ProviderBill
+
 DAY = date(2026, 11, 10)
+
+
+def read_bill(provider: str, content: bytes) -> ProviderBill:
+    """What a file of this content says."""
+    return pages.read_bill(provider, io.BytesIO(content))
+
+
 _ONE = timedelta(days=1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,10 @@ def test_parts_of_an_export_in_focus_go_in_as_one(api: Api, tmp_path: Path) -> N
         file.write_bytes(b"\x1f\x8b")
     api.answer = EXAMPLES["invoice"]
     run("import", *map(str, files[:2]), "--provider", "bedrock")
-    assert api.sent == b"\x1f\x8b\x1f\x8b"
+    with zipfile.ZipFile(io.BytesIO(api.sent)) as sent:
+        assert {name: sent.read(name) for name in sent.namelist()} == {
+            "0000.gz": b"\x1f\x8b", "0001.gz": b"\x1f\x8b"
+        }  # fmt: skip
     assert "of one kind" in run("import", *map(str, files), "--provider", "bedrock", code=2)
 
 

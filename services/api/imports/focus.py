@@ -32,11 +32,14 @@ class MeteredRule(Struct, frozen=True, kw_only=True):
     name: str
     providers: tuple[str, ...]
     services: tuple[str, ...]
+    editions: tuple[str, ...] = ()
+    """How services of the marketplace end that are one of these too."""
     metered_as: tuple[str, ...]
 
     def is_about(self, provider: str, service: str) -> bool:
         """Whether a row of this provider's service is one."""
-        return _begins(provider, self.providers) and _begins(service, self.services)
+        is_sold = bool(self.editions) and alike(service).endswith(tuple(map(_rule_word, self.editions)))
+        return _begins(provider, self.providers) and (is_sold or _begins(service, self.services))
 
 
 RULES = msgspec.convert(_DATA["metered"], tuple[MeteredRule, ...])

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from services.api.invoices.billed import BillError, InvoiceLine, checked, tolerance_of, utc_day
+from services.api.invoices.billed import BillError, InvoiceLine, checked, utc_day
 from services.api.invoices.vendor_words import ANTHROPIC, LEFT_OUT, context_of, region_of, tier_of
 from spendmeter.contracts.money import EXACT
 
@@ -105,7 +105,6 @@ def _cost(result: AnthropicResult, group: AnthropicGroup, told: dict[str, Any]) 
         "amount": amount,
         "listed": None if listed is None else checked(listed).scaleb(-_CENTS, EXACT),
         "currency": (result.currency or "USD").upper(),
-        "tolerance": tolerance_of(amount),
     }
     if all(getattr(group, name) is None for name in (*_GROUPS, "description")):
         return InvoiceLine(kind="total", day=told["day"], **said)

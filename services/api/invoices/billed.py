@@ -12,7 +12,9 @@ from spendmeter.contracts.visible import visible
 
 InvoiceKind = Literal["cost", "total", "usage"]
 """cost: amounts by model or line; total: the amount of the day alone; usage: quantities without amounts."""
-CENT_PLACES = 2
+UNKNOWN = "unknown"
+"""The unit of what the bill names in words that nobody here knows: what it costs is unexplained, and no usage
+that nobody saw."""
 DIGITS_MAX, PLACES_MAX = 18, 30
 TEXT_CHARACTERS_MAX = 256
 _TEXTS = ("model", "unit", "tier", "context", "region")
@@ -33,7 +35,7 @@ class InvoiceLine(Struct, frozen=True, kw_only=True):
     model: str = ""
     """As the bill calls it; of what no model is named for, the unit or the line. '' = of a total."""
     unit: str = ""
-    """Ours; '' = the bill does not say of what."""
+    """Ours; '' = the bill does not say of what; UNKNOWN = it does, in words that are not known here."""
     tier: str | None = None
     context: str | None = None
     region: str | None = None
@@ -55,27 +57,28 @@ class ProviderBill(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def tolerance_of(written: Decimal) -> Decimal:
-    """Half of the last place of an amount, half a cent at most."""
-    exponent = written.as_tuple().exponent
-    places = max(-exponent if isinstance(exponent, int) else 0, CENT_PLACES)
-    return Decimal(5).scaleb(-places - 1)
-
-
 def utc_day(start: datetime, end: datetime) -> date:
     """The day in UTC that a bucket lies in. Raises BillError where it lies in no single one."""
+    first, last = utc_span(start, end)
+    if first != last:
+        raise BillError(
+            f"has a bucket from {start.isoformat()} to {end.isoformat()}, no part of one day in UTC: ask "
+            "for buckets of a day"
+        )
+    return first
+
+
+def utc_span(start: datetime, end: datetime) -> tuple[date, date]:
+    """The first and the last day in UTC that a bucket lies in. Raises BillError."""
     if start.tzinfo is None or end.tzinfo is None:
         raise BillError("has a bucket without a zone: nobody knows which day it is of")
     try:
         first, last = start.astimezone(UTC), end.astimezone(UTC) - timedelta(microseconds=1)
     except OverflowError:
         raise BillError(NO_YEAR) from None
-    if end <= start or first.date() != last.date():
-        raise BillError(
-            f"has a bucket from {start.isoformat()} to {end.isoformat()}, no part of one day in UTC: ask "
-            "for buckets of a day"
-        )
-    return first.date()
+    if end <= start:
+        raise BillError(f"has a bucket that ends at {end.isoformat()}, before it began: no part of one day")
+    return first.date(), last.date()
 
 
 def checked(amount: Decimal) -> Decimal:

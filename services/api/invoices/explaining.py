@@ -96,6 +96,8 @@ class BilledDay:
     """Whether all of it is."""
     is_absent: bool = False
     """The bill has no line of it."""
+    is_unknown: bool = False
+    """It has one in words that are not known here."""
 
 
 PriceOf = Callable[[BilledCell], CellWorth | None]
@@ -110,7 +112,8 @@ def explained(
     moves = list(moves)
     named = {move.cause for move in moves}
     if booked.is_empty and named <= {"unseen"}:
-        cause = "unseen" if billed.amount > 0 else UNEXPLAINED  # a credit is no usage
+        is_usage = billed.amount > 0 and not billed.is_unknown  # a credit is none
+        cause = "unseen" if is_usage else UNEXPLAINED
         return {cause: billed.amount} if billed.amount else {}
     if billed.is_absent and named <= {"unbilled"}:
         causes["unbilled"] = _subtract(ZERO, booked.compared)

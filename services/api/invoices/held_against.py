@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cache, partial
 from itertools import chain
 from typing import NamedTuple
 
 from services.api.invoices.billed import InvoiceLine
-from services.api.invoices.explaining import UNEXPLAINED, BilledDay, BookedDay, CellWorth, explained
+from services.api.invoices.explaining import (
+    UNEXPLAINED,
+    BilledDay,
+    BookedDay,
+    CellWorth,
+    PriceOf,
+    explained,
+)
 from services.api.invoices.moves import BilledCell, UsageMove, moves_of
+from services.api.invoices.names import NamesThere
 from services.api.invoices.sides import (
     BookedUse,
     RateOf,
@@ -25,7 +33,6 @@ from services.api.invoices.sides import (
 )
 from spendmeter.contracts.money import EXACT, ZERO, total
 
-_DATED = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8})$")
 _add, _subtract = EXACT.add, EXACT.subtract
 
 
@@ -110,22 +117,14 @@ def _by_model(
     for use in booked:
         models[name_of(use.model)].booked[use.day].append(use)
         at_all[use.day].append(use)
-    there = {*models}
+    as_booked = cache(NamesThere(models).as_booked)
     for row in billed:
         if row.kind == "total":
             totals[row.day].append(row)
             continue
-        model = models[_as_booked(name_of(row.model), there)]
+        model = models[as_booked(name_of(row.model))]
         (model.costs if row.kind == "cost" else model.usage)[row.day].append(row)
     return models, totals, at_all
-
-
-def _as_booked(name: str, there: Collection[str]) -> str:
-    """A model's dated name where the book has that of no date alone."""
-    if name in there:
-        return name
-    undated = _DATED.sub("", name)
-    return undated if undated in there else name
 
 
 def _of_model(
@@ -149,36 +148,39 @@ def _of_model(
         if (stated := billed[day].quantities) is not None and not booked[day].is_reported
     }
     moves = moves_of(differences)
+    of_book, of_bill = (_prices(each.priced for each in side.values()) for side in (booked, billed))
     found = []
     for day in days:
-        if booked[day].is_empty and day not in model.costs:
+        bill, book = billed[day], booked[day]
+        if book.is_empty and day not in model.costs:
             continue
-        found.append(_variance(day, name, billed, booked, moves.get(day, []), is_cut=day in cut))
+        prices = partial(_first, (book.priced, of_book, bill.priced, of_bill))
+        found.append(_variance(day, name, bill, book, moves.get(day, []), prices, is_cut=day in cut))
     return found
 
 
 def _variance(
     day: date,
     name: str,
-    billed: Mapping[date, BilledDay],
-    booked: Mapping[date, BookedDay],
+    bill: BilledDay,
+    book: BookedDay,
     moves: Sequence[UsageMove],
+    price_of: PriceOf,
     *,
     is_cut: bool,
 ) -> Variance:
-    bill, book = billed[day], booked[day]
     if book.no_rate:
         note = f"booked in {book.no_rate}, of which the catalog has no rate: not compared"
         return Variance(day, name, bill.amount, None, {}, None, note)
-    sides = (book.priced, *(each.priced for each in booked.values()), bill.priced)
-    sides += tuple(each.priced for each in billed.values())
-    causes = explained(bill, book, moves, lambda cell: _first(sides, cell))
+    causes = explained(bill, book, moves, price_of)
     if is_cut and "unbilled" in causes:  # nobody knows what the groups that are not shown have of it
         causes["truncated"] = causes.pop("unbilled")
     unexplained = causes.pop(UNEXPLAINED, ZERO)
     note = ""
     if unexplained and bill.amount < 0:
         note = "less than nothing was billed: a credit or a refund, which is no usage"
+    elif unexplained and bill.is_unknown:
+        note = "the bill has rows of it in words that are not known here, or of several days at once"
     elif unexplained and book.is_converted and bill.is_by_cell:
         note = "far more or less than our rate of exchange makes it: another rate or another price"
     elif unexplained and bill.quantities is None:
@@ -188,6 +190,16 @@ def _variance(
     return Variance(day, name, bill.amount, book.amount, causes, unexplained, note)
 
 
+def _prices(sides: Iterable[Mapping[BilledCell, CellWorth]]) -> dict[BilledCell, CellWorth]:
+    """Of each cell that of the first day that has one."""
+    found: dict[BilledCell, CellWorth] = {}
+    for side in sides:
+        for cell, price in side.items():
+            if price.quantity:
+                found.setdefault(cell, price)
+    return found
+
+
 def _first(sides: Iterable[Mapping[BilledCell, CellWorth]], cell: BilledCell) -> CellWorth | None:
     return next((price for side in sides if (price := side.get(cell)) is not None and price.quantity), None)
 
@@ -195,17 +207,23 @@ def _first(sides: Iterable[Mapping[BilledCell, CellWorth]], cell: BilledCell) ->
 def _quantities_of(model: _Model, day: date) -> list[InvoiceLine]:
     """Of each account: where costs state all quantities these, else those of usage; [] where one has neither,
     for then nobody knows how much all used."""
-    costs, usage = model.costs.get(day, []), model.usage.get(day, [])
+    costs, usage = _by_account(model.costs.get(day, [])), _by_account(model.usage.get(day, []))
     if not costs:
-        return usage
+        return list(chain.from_iterable(usage.values()))
     found: list[InvoiceLine] = []
-    for account in dict.fromkeys(row.account for row in costs):
-        own = [row for row in costs if row.account == account]
+    for account, own in costs.items():
         if not all(row.quantity is not None and row.unit for row in own):
-            own = [row for row in usage if row.account == account]
+            own = usage.get(account, [])
         if not own:
             return []
         found += own
+    return found
+
+
+def _by_account(rows: Iterable[InvoiceLine]) -> dict[str, list[InvoiceLine]]:
+    found: dict[str, list[InvoiceLine]] = defaultdict(list)
+    for row in rows:
+        found[row.account].append(row)
     return found
 
 

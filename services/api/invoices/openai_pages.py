@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from services.api.invoices.billed import NO_YEAR, BillError, InvoiceLine, checked, tolerance_of, utc_day
+from services.api.invoices.billed import NO_YEAR, UNKNOWN, BillError, InvoiceLine, checked, utc_day
 from services.api.invoices.vendor_words import LONG, OPENAI, SHORT, tier_of
 from spendmeter.contracts.money import EXACT
 
@@ -95,7 +95,6 @@ def _cost(day: date, result: OpenAIResult) -> InvoiceLine:
         "day": day,
         "amount": value,
         "currency": result.amount.currency.upper(),
-        "tolerance": tolerance_of(value),
     }
     line = result.line_item
     if line is None:
@@ -110,7 +109,10 @@ def _cost(day: date, result: OpenAIResult) -> InvoiceLine:
     if read and read["tier"] and read["tier"].lower() not in OPENAI["before"]["tiers"]:
         unit = ""
     if read is None or not unit:
-        fee = next((unit for begins, unit in OPENAI["lines"].items() if line.lower().startswith(begins)), "")
+        begun = [unit for begins, unit in OPENAI["lines"].items() if line.lower().startswith(begins)]
+        fee = begun[0] if begun else UNKNOWN if read else ""
+        if fee == UNKNOWN:
+            return InvoiceLine(kind="cost", model=line, unit=UNKNOWN, **said)
         return InvoiceLine(kind="cost", model=fee or line, unit=fee, quantity=quantity, **said)
     unit = OPENAI["of_content"].get(read["content"] or "", {}).get(unit, unit)
     return InvoiceLine(

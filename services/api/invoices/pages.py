@@ -1,33 +1,50 @@
-"""A provider's file as a bill: its pages, one, several one after the other or in a list; or FOCUS. Pure."""
+"""A provider's file as a bill: its pages, one, several one after the other or in a list; or a table. Pure
+but for reading its file."""
 
 import json
 from collections.abc import Iterator
 from datetime import date
 from hashlib import blake2b
+from typing import IO
 
 import msgspec
 
 from services.api.invoices import anthropic_pages, openai_pages
-from services.api.invoices.billed import BillError, InvoiceKind, InvoiceLine, ProviderBill, storable
-from services.api.invoices.focus_rows import read_focus
+from services.api.invoices.adding import AddedLines
+from services.api.invoices.billed import (
+    UNKNOWN,
+    BillError,
+    InvoiceKind,
+    InvoiceLine,
+    ProviderBill,
+    storable,
+)
+from services.api.invoices.table_bills import read_tables
 
 PROVIDERS = ("openai", "anthropic")
 """Whose pages are read; of others, and of these, FOCUS."""
 GROUPS_MAX = 100
 """Of a day, in Anthropic's reports: what lies beyond has no row."""
 ROWS_MAX = 200_000
+PAGES_BYTES_MAX = 32 * 1024**2
+HEAD_BYTES = 1024
 UNATTRIBUTED = "(unattributed)"
 """What a report by model says of no model, such as code execution."""
 _openai = msgspec.json.Decoder(openai_pages.OpenAIBucket, strict=False).decode
 _anthropic = msgspec.json.Decoder(anthropic_pages.AnthropicBucket, strict=False).decode
 
 
-def read_bill(provider: str, content: bytes) -> ProviderBill:
-    """What the file says. Raises BillError."""
-    if not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
-        return read_focus(provider, content, ROWS_MAX)
+def read_bill(provider: str, file: IO[bytes]) -> ProviderBill:
+    """What the file says; it can be read from its beginning again. Raises BillError."""
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
+        return read_tables(provider, file)
     if provider not in PROVIDERS:
-        raise BillError(f"is no CSV: bills of {provider} come in FOCUS")
+        raise BillError(f"is no table: bills of {provider} come in FOCUS, as CSV or Parquet")
+    content = file.read(PAGES_BYTES_MAX + 1)
+    if len(content) > PAGES_BYTES_MAX:
+        raise BillError(f"has pages of more than {PAGES_BYTES_MAX:,} bytes: import them month by month")
     bill = _PagedBill(provider)
     for page in _pages(content):
         try:
@@ -88,7 +105,7 @@ class _PagedBill:
                 f"{len(self._full):,} days have {GROUPS_MAX} groups, as many as a report has at most, the "
                 f"first is {min(self._full)}: import the report without groups too, which has the whole"
             )
-        unknown = [row.model for row in self._rows if row.kind == "cost" and not row.unit]
+        unknown = [row.model for row in self._rows if row.kind == "cost" and row.unit in ("", UNKNOWN)]
         if unknown and self._provider == "openai":  # of Anthropic's reports many are asked for without units
             self._notes.add(
                 f"{len(unknown):,} lines are of no meter that is known here, the first is "
@@ -98,9 +115,12 @@ class _PagedBill:
             raise BillError("has no days")
         kinds: set[InvoiceKind] = {kind for _, kind in self._days} or {"cost"}
         days = self._days | {(day, kind) for day in self._empty for kind in kinds}
+        added = AddedLines()
+        for row in self._rows:
+            added.add(row)
         return ProviderBill(
             provider=self._provider,
-            rows=tuple(self._rows),
+            rows=added.lines(),
             days=tuple(sorted(days)),
             notes=tuple(sorted(self._notes)),
         )

@@ -1,8 +1,8 @@
 """`POST /v1/invoices`: what a provider charged; `GET /v1/invoices/variance`: why the book differs."""
 
 import asyncio
+import tempfile
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -19,10 +19,10 @@ from services.api.http.problems import invalid
 from services.api.http.representation import Negotiated
 from services.api.http.spans import FirstDay, UntilDay, day_range
 from services.api.invoices.answering import answer_of
+from services.api.invoices.arriving import BillTurns, kept, read_arrived
 from services.api.invoices.billed import BillError
 from services.api.invoices.held_against import held_against
 from services.api.invoices.models import InvoiceImport, InvoiceImportPage, InvoiceVariance
-from services.api.invoices.pages import read_bill
 from services.api.invoices.reading import (
     SQL,
     booked_uses,
@@ -34,16 +34,16 @@ from services.api.invoices.storing import stored
 from spendmeter.contracts.events import Instant
 
 PATH = "/v1/invoices"
-BILL_BYTES_MAX = 32 * 1024 * 1024
+BILL_BYTES_MAX = 128 * 1024 * 1024
 DAYS, DAYS_MAX = 30, 100
+TABLE_MEDIA = ("text/csv", "application/vnd.apache.parquet", "application/gzip", "application/zip")
 _BODY = {
     "requestBody": {
         "required": True,
-        "description": "answers of the provider, page by page; or FOCUS as CSV, also in gzip",
-        "content": {
-            "application/json": {"schema": {"type": "object"}},
-            "text/csv": {"schema": {"type": "string", "format": "binary"}},
-        },
+        "description": "answers of the provider, page by page; or FOCUS, or AWS' cost and usage report (2.0 "
+        "or before), as CSV or Parquet, either also in gzip, or several parts of it in a zip",
+        "content": {"application/json": {"schema": {"type": "object"}}}
+        | {name: {"schema": {"type": "string", "format": "binary"}} for name in TABLE_MEDIA},
     }
 }
 router = APIRouter(tags=["invoices"], route_class=Negotiated)
@@ -69,14 +69,16 @@ async def import_invoice(
 ) -> InvoiceImport:
     """Import a provider's pages of costs or of usage, to be held against the book: nothing of them is booked.
     Of each day the newest import counts; the same content again changes nothing (200)."""
-    content = await request.body()
-    if not content.strip():
-        raise invalid("body", "is empty: send the provider's answer itself")
-    try:
-        bill = await asyncio.to_thread(read_bill, provider, content)
-    except BillError as error:
-        raise invalid("body", str(error)) from None
-    digest = blake2b(content, digest_size=16).digest()
+    turns: BillTurns = request.app.state.bill_turns
+    with tempfile.TemporaryFile() as stored_body:  # memory has a piece of it at a time
+        digest = await kept(request.stream(), stored_body)
+        if not digest:
+            raise invalid("body", "is empty: send the provider's answer itself")
+        try:
+            with turns.turn(caller.tenant):
+                bill = await read_arrived(provider, stored_body)
+        except BillError as error:
+            raise invalid("body", str(error)) from None
     async with database_of(request).writing(caller.tenant, by=caller.by) as connection:
         await connection.execute(SQL["hold"], caller.tenant)
         there = await connection.fetchval(SQL["same"], provider, account, digest)

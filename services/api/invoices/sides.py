@@ -10,7 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from services.api.invoices.billed import InvoiceLine
+from services.api.invoices.adding import off_together
+from services.api.invoices.billed import UNKNOWN, InvoiceLine
 from services.api.invoices.explaining import BilledDay, BookedDay, CellWorth
 from services.api.invoices.moves import BilledCell
 from services.api.invoices.vendor_words import ANYWHERE, SHORT, STANDARD
@@ -65,6 +66,7 @@ def billed_day(
     if not costs:
         return BilledDay(is_absent=True, quantities={})
     found = BilledDay(amount=total(row.amount or ZERO for row in costs), tolerance=off_by(costs))
+    found.is_unknown = any(row.unit == UNKNOWN for row in costs)
     if all(row.listed is not None for row in costs):
         found.listed = total(row.listed or ZERO for row in costs)
     if not stated:
@@ -128,4 +130,4 @@ def differences_of(
 
 
 def off_by(rows: Iterable[InvoiceLine]) -> Decimal:
-    return total(row.tolerance for row in rows)
+    return off_together(row.tolerance for row in rows)

@@ -9,6 +9,7 @@ _DATA: Mapping[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").rea
 OPENAI: Mapping[str, Any] = _DATA["openai"]
 ANTHROPIC: Mapping[str, Mapping[str, str]] = _DATA["anthropic"]
 FOCUS: Mapping[str, Any] = _DATA["focus"]
+AWS: Mapping[str, Any] = _DATA["aws"]
 FEE_UNITS = frozenset(_DATA["fees"]["units"])
 LEFT_OUT: Mapping[str, list[str]] = _DATA["left_out"]
 STANDARD, BATCH, SHORT, LONG, ANYWHERE = "standard", "batch", "short", "long", "global"

@@ -13,7 +13,18 @@ import { tableTools } from "./tools.js";
 
 const PATH = "/v1/invoices/variance";
 const UTC = "UTC";
-const PROVIDERS = { openai: "OpenAI", anthropic: "Anthropic" };
+const PROVIDERS = {
+  openai: "OpenAI",
+  anthropic: "Anthropic",
+  bedrock: "AWS Bedrock",
+  "azure-openai": "Azure OpenAI",
+  vertex: "Google Vertex AI",
+  mistral: "Mistral",
+  cohere: "Cohere",
+  xai: "xAI",
+  deepseek: "DeepSeek",
+  openrouter: "OpenRouter",
+};
 const NONE =
   "No bill of these days was imported: docs/invoices.md says how, in two commands. Until then nobody knows " +
   "whether the bill equals the book.";
