@@ -54,16 +54,22 @@ def _print(answer: Any) -> None:
         say(
             f"in all {rounded(whole['total'])} {whole['currency']}: {rounded(whole['direct'])} direct, "
             f"{rounded(whole['shared'])} shared; list {rounded(whole['list'])}, "
-            f"provisional {rounded(whole['of_which_provisional'])}"
+            f"provisional {rounded(whole['of_which_provisional'])}, "
+            f"of months closed before {rounded(whole['of_closed_periods'])}"
         )
     if unpriced := sum(line["unpriced_events"] for line in answer["lines"]):
         say(
             f"{unpriced:,} events behind these lines have no amount yet: the statement is too small by theirs"
         )
-    say("not closed, and held against no invoice: spendmeter invoice variance is of the whole book")
+    closed = (
+        f"closed {answer['closed_at'][:16]}" if answer["closed_at"] else "not closed: it may still change"
+    )
+    say(f"{closed}; held against no invoice: spendmeter invoice variance is of the whole book")
 
 
 def _how(line: Any) -> str:
+    if line["corrects"]:
+        return f"of {line['corrects']}, closed by then" + (f", by {line['pool']}" if line["pool"] else "")
     if line["kind"] == "direct":
         return "direct"
     fed = f" (from {line['source']})" if line["source"] != line["pool"] else ""

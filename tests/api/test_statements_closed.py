@@ -10,11 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
+from focus_data_toolkit.model.validator import lint_focus_1_4_structure
 
 from services.corrector.closings.keeper import ClosingsKeeper
 from spendmeter.contracts.events import Labels, UsageEvent
 from tests.api.book import Book
 from tests.api.test_allocations import set_plan, statement
+from tests.api.test_statement_export import export, rows_of
 from tests.corrector.closing_world import ask_to_close, keeper_of
 from tests.corrector.written_book import Book as LedgerBook
 from tests.corrector.written_book import correction, event, open_book
@@ -135,3 +137,25 @@ async def test_statements_of_closed_months_never_change_and_all_months_are_all_m
     for team in ("search", "ads"):
         of_months = [await statement(acme, team, month) for month in (*MONTHS, "2026-11")]
         assert sum(Decimal(each["totals"][0]["total"]) for each in of_months) == borne[team]
+
+
+async def test_a_closed_statement_is_issued_and_its_file_stays(
+    acme: httpx.AsyncClient, book: Book, ledger: LedgerBook, keeper: ClosingsKeeper
+) -> None:
+    await ledger.book_events(used("e1", "2026-09", 400_000), used("e2", "2026-10", 800_000))
+    assert {row["InvoiceIssueStatus"] for row in await rows_of(acme, month="2026-09")} == {"Open"}
+    await close(book, keeper, "2026-09")
+    issued = (await export(acme, month="2026-09")).text
+    await ledger.book_events(used("late", "2026-09", 200_000))
+    assert (await export(acme, month="2026-09")).text == issued
+    [row] = await rows_of(acme, month="2026-09")
+    assert (row["InvoiceIssueStatus"], row["BilledCost"]) == ("Issued", "1.0")
+    [period] = await rows_of(acme, month="2026-09", dataset="billing_period")
+    assert period["BillingPeriodStatus"] == "Closed"
+    own, correction = await rows_of(acme, month="2026-10")
+    assert (own["BilledCost"], own["x_ChargeClass"]) == ("2.0", "")
+    assert (correction["BilledCost"], correction["x_ChargeClass"]) == ("0.5", "Correction")
+    for dataset in ("invoice detail", "billing period"):
+        for month in ("2026-09", "2026-10"):
+            rows = await rows_of(acme, month=month, dataset=dataset.replace(" ", "_"))
+            assert lint_focus_1_4_structure(dataset, rows).messages() == []

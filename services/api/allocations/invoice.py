@@ -1,7 +1,7 @@
 """A statement in the datasets that FOCUS 1.4 has for it: Invoice Detail and Billing Period. Pure.
 
-Periods are not closed yet. So a statement is an invoice that was never issued, and it and its period stay
-Open however long the month is over: what closes one says so here, and until then neither is final.
+A statement is issued by the close of its month: until then it and its period are Open, however long the
+month is over, and neither is final. From then on the file is the same whenever it is asked for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from services.api.exports.vocabulary import service_name
 from spendmeter.contracts.money import EXACT, plain
 
 StatementDataset = Literal["invoice_detail", "billing_period"]
-OPEN = "Open"
+OPEN, CLOSED, ISSUED = "Open", "Closed", "Issued"
 CORRECTION = "Correction"
 INTERNAL = "None: a statement within the organisation"
 _DATA = tomllib.loads(Path(__file__).with_name("invoice_columns.toml").read_text("utf-8"))
@@ -45,7 +45,7 @@ def dataset_rows(dataset: StatementDataset, month: StatedMonth, statement: State
     """The rows of either dataset. BilledCost of Invoice Detail comes to the statement's totals, to the last
     digit, in each currency."""
     if dataset == "billing_period":
-        yield _period(month)
+        yield _period(month, statement)
         return
     invoice = _invoice(month, statement)
     for line in statement.lines:
@@ -61,27 +61,31 @@ def dataset_rows(dataset: StatementDataset, month: StatedMonth, statement: State
             yield invoice | _detail(invoice["InvoiceId"], line, changed, line.corrected)
 
 
-def _period(month: StatedMonth) -> TableRow:
-    """It is there as soon as it begins, and nothing of it changes before it is closed."""
+def _period(month: StatedMonth, statement: Statement) -> TableRow:
+    """It is there as soon as it begins, and nothing of it changes but that it is closed."""
+    closed = statement.closed_at
     return {
         "InvoiceIssuerName": month.issuer,
         "BillingPeriodStart": instant(month.start),
         "BillingPeriodEnd": instant(month.end),
-        "BillingPeriodStatus": OPEN,
+        "BillingPeriodStatus": OPEN if closed is None else CLOSED,
         "BillingPeriodCreated": instant(month.start),
-        "BillingPeriodLastUpdated": instant(month.start),
+        "BillingPeriodLastUpdated": instant(closed or month.start),
     }
 
 
 def _invoice(month: StatedMonth, statement: Statement) -> dict[str, str]:
     """What its rows have alike. An open one is made anew whenever it is asked for."""
+    closed = statement.closed_at
+    made = instant(closed or month.read_at)
     invoice_id = f"{month.tenant}/{statement.dimension}/{statement.month}/{statement.cost_centre}"
     return {
         "InvoiceId": invoice_id,
-        "InvoiceDetailCreated": instant(month.read_at),
-        "InvoiceDetailLastUpdated": instant(month.read_at),
+        "InvoiceDetailCreated": made,
+        "InvoiceDetailLastUpdated": made,
         "InvoiceIssuerName": month.issuer,
-        "InvoiceIssueStatus": OPEN,
+        "InvoiceIssueStatus": OPEN if closed is None else ISSUED,
+        **({} if closed is None else {"InvoiceIssueDate": instant(closed)}),
         "ReferenceInvoiceId": invoice_id,
         "PaymentTerms": INTERNAL,
         "BillingAccountId": f"{statement.dimension}:{statement.cost_centre}",

@@ -52,8 +52,10 @@ async def export_statement(
     BilledCost comes to the statement's totals, to the last digit, in each currency, and lines of 0 are among
     them. Billing Period: the tenant's month.
 
-    Periods are not closed yet: the invoice and its period are Open, however long the month is over, and the
-    file is to be asked for again. 422 for a month that has not begun."""
+    Until the month is closed (`/v1/periods`) the invoice and its period are Open, and the file is to be asked
+    for again; then they are Issued and Closed, and the file stays. What was booked of earlier months after
+    their close is a row with x_ChargeClass Correction, and `x_Corrects` in its grain. 422 for a month that has
+    not begun."""
     refuse_unknown(request, PARAMETERS)
     now = datetime.now(UTC)
     tenant, statement = await read_statement(request, caller, cost_centre, month, dimension, now)

@@ -31,6 +31,7 @@ TOOLS = {
         QuestionTool("run", "One run of an agent: its cost, its calls, its outcome.", "/v1/runs"),
         QuestionTool("budgets", "Budgets, and how much of each is used.", "/v1/budgets"),
         QuestionTool("forecast", "What a budget's period will have come to.", "/v1/budgets/{id}/forecast"),
+        QuestionTool("periods", "Which months are closed, and what each had.", "/v1/periods"),
         QuestionTool("invoice", "Why a provider's bill and the book differ.", "/v1/invoices/variance"),
         QuestionTool("price", "What a model costs, and since when.", "/v1/catalog/model"),
     )
