@@ -43,10 +43,7 @@ def list_periods(
     for each in answer["periods"]:
         for closing in each["closings"]:
             if closing["reopened_at"]:
-                say(
-                    f"{each['period']} was closed {closing['asked_at'][:16]} by {closing['closed_by']} and "
-                    f"reopened {closing['reopened_at'][:16]} by {closing['reopened_by']}: {closing['reopen_reason']}"
-                )
+                say(_history(each["period"], closing))
 
 
 @app.command()
@@ -95,6 +92,12 @@ def reopen(
     answer = ask("POST", f"periods/{period}/reopen", tenant, body={"reason": reason}, flags=_FLAGS)
     if not printed_as_json(answer, as_json):
         say(f"{period} is open again: its statements may change until it is closed")
+
+
+def _history(period: str, closing: Any) -> str:
+    closed = f"{period} was closed {closing['asked_at'][:16]} by {closing['closed_by']}"
+    reopened = f"reopened {closing['reopened_at'][:16]} by {closing['reopened_by']}"
+    return f"{closed} and {reopened}: {closing['reopen_reason']}"
 
 
 def _row(each: Any) -> list[str]:

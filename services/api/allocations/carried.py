@@ -21,8 +21,8 @@ from services.api.allocations.reading import (
     ROWS_MAX,
     SQL,
     SQL_THEN,
-    Asked,
     BookedStretch,
+    DaysAsked,
     HandedOn,
     asked_of,
     hand_on,
@@ -90,7 +90,7 @@ class PeriodReader:
         after, before = [lines_of(await hand_on(each, self.centre), self.centre, days) for each in told]
         return differences(after, before, f"{earlier:%Y-%m}")
 
-    def _asked(self, month: date) -> Asked:
+    def _asked(self, month: date) -> DaysAsked:
         days = month, add_months(month, 1)
         return asked_of(self.tenant, self.dimension, days, self.versions, self.centre, self.moment)
 
@@ -107,7 +107,7 @@ class PeriodReader:
             self.moment,
         )
 
-    async def _carried(self, asked: Asked, since: date) -> list[CarriedRow]:
+    async def _carried(self, asked: DaysAsked, since: date) -> list[CarriedRow]:
         statements, question, edges = SQL_THEN if self.moment else SQL, asked.question, asked.edges
         scopes = question.scopes
         within: Sequence[Any] = (

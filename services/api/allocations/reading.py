@@ -115,7 +115,7 @@ class PlanQuestion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class DaysAsked:
     """Days as they are shared out: their stretches; `weeks`: (first day, place of its stretch); `edges`:
     where these begin, and the end."""
 
@@ -132,7 +132,7 @@ def asked_of(
     versions: Sequence[PlanAct],
     lines_of: str | None,
     moment: Moment | None,
-) -> Asked:
+) -> DaysAsked:
     """What is to be read of days [first, beyond). Raises HttpRefusal (422) over a bound."""
     stretches = stretches_of(*days, versions)
     if len(stretches) > STRETCHES_MAX:
@@ -149,7 +149,7 @@ def asked_of(
         tenant=tenant.tenant, dimension=dimension, scopes=tuple(scopes), lines_of=lines_of, told=tuple(told),
         units=tuple(units), moment=moment,
     )  # fmt: skip
-    return Asked(stretches=stretches, weeks=weeks, edges=edges, question=question)
+    return DaysAsked(stretches=stretches, weeks=weeks, edges=edges, question=question)
 
 
 async def read_stretches(

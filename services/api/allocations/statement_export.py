@@ -54,8 +54,8 @@ async def export_statement(
 
     Until the month is closed (`/v1/periods`) the invoice and its period are Open, and the file is to be asked
     for again; then they are Issued and Closed, and the file stays. What was booked of earlier months after
-    their close is a row with x_ChargeClass Correction, and `x_Corrects` in its grain. 422 for a month that has
-    not begun."""
+    their close is a row with x_ChargeClass Correction, and `x_Corrects` in its grain. 422 for a month that
+    has not begun."""
     refuse_unknown(request, PARAMETERS)
     now = datetime.now(UTC)
     tenant, statement = await read_statement(request, caller, cost_centre, month, dimension, now)

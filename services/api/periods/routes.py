@@ -20,7 +20,7 @@ from services.api.periods.reading import SQL, read_periods
 
 MONTHS_MAX = 60
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
-Period = Annotated[str, Path(description="a month of the tenant", examples=["2026-10"])]
+MonthInPath = Annotated[str, Path(description="a month of the tenant", examples=["2026-10"])]
 
 router = APIRouter(tags=["periods"], route_class=Negotiated)
 
@@ -41,7 +41,7 @@ async def list_periods(
 
 @router.post("/v1/periods/{period}/close", status_code=202, responses=answers("period_closing", status=202))
 async def close_period(
-    request: Request, caller: Governing, period: Period, body: NewClosing
+    request: Request, caller: Governing, period: MonthInPath, body: NewClosing
 ) -> AccountingPeriod:
     """Close a month that is over, in the order of months; it takes a second or two, and `state` says when it
     is done. From then on its statements change no more: what comes for it late, or corrects it, is booked
@@ -59,7 +59,7 @@ async def close_period(
 
 @router.post("/v1/periods/{period}/reopen", responses=answers("period_reopened"))
 async def reopen_period(
-    request: Request, caller: Writer, period: Period, body: Reopening
+    request: Request, caller: Writer, period: MonthInPath, body: Reopening
 ) -> AccountingPeriod:
     """Open the month that was closed last again: what comes for it from now on is booked in it. What was
     booked elsewhere meanwhile stays there, and the closing with its sums stays in the history. 409 where
