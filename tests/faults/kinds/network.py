@@ -45,8 +45,7 @@ async def cut_inside_commit(scene: Scene) -> str:
                 await asyncio.sleep(scene.random.uniform(0.05, 0.5))
                 proxy.cuts_due = 1
             await asyncio.sleep(0.02)
-    log = scene.folder / f"cuts-{scene.seed}.log"
-    log.write_text("".join(f"{cut}\n" for cut in proxy.cuts))
+    print(*(f"  cut {cut}" for cut in proxy.cuts), sep="\n", flush=True)
     committed = sum(cut.committed for cut in proxy.cuts)
     first, last = proxy.cuts[0].at, proxy.cuts[-1].at
     return (
