@@ -50,6 +50,13 @@ class _Session(asyncpg.Connection):
         """asyncpg's, for sessions that leave nothing behind but an open transaction, which it ends itself."""
         return ""
 
+    def _cleanup(self) -> None:
+        """asyncpg's, when a connection is gone. Who waits in a COPY for room to write is woken, and then fails:
+        asyncpg (0.32) wakes those alone who wait for an answer, and the others never, for all their timeouts."""
+        super()._cleanup()
+        if self._protocol is not None:
+            self._protocol.resume_writing()
+
 
 async def create_pool(
     url: str,

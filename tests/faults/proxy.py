@@ -66,7 +66,12 @@ class Proxy:
         """The URL of a database, by way of this proxy."""
         return url.replace(f":{self.upstream}/", f":{self.port}/")
 
+    def sever(self) -> None:
+        """End every connection of a service now, as a machine between them does that goes away."""
+        self._loop.call_soon_threadsafe(lambda: [writer.transport.abort() for writer in self._writers])
+
     async def _run(self) -> None:
+        self._loop, self._writers = asyncio.get_running_loop(), set[asyncio.StreamWriter]()
         server = await asyncio.start_server(self._session, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
@@ -76,6 +81,7 @@ class Proxy:
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.sessions += 1
+        self._writers.add(writer)
         number = self.sessions
         with suppress(OSError, asyncio.IncompleteReadError):
             async with _connected(self.upstream) as (upper, lower):
@@ -85,6 +91,7 @@ class Proxy:
                 for way in ways:
                     way.cancel()
                 await asyncio.gather(*ways, return_exceptions=True)
+        self._writers.discard(writer)
         writer.transport.abort()
 
     async def pass_on(self, writer: asyncio.StreamWriter, data: bytes) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -17,7 +18,10 @@ import services
 import spendmeter
 from spendmeter.platform.postgres import CONNECTION_ERRORS, PEER_SILENT_S_MAX, connect, create_pool
 from spendmeter.platform.sql import load_sql
+from tests.faults.proxy import Proxy
 
+AT_ONCE_S = 15
+"""On a busy machine."""
 FREED_S_MAX = 30
 """Generous: the database says 5 s."""
 
@@ -168,3 +172,25 @@ def test_what_a_list_in_python_says_is_given_to_statements(tmp_path: Path) -> No
     file = tmp_path / "some.sql"
     file.write_text("-- part: all\n-- Why.\nSELECT {names}\n\n-- name: one\n-- Why.\n{all} FROM a\n")
     assert load_sql(file, {"names": "b, c"}) == {"one": "-- Why.\nSELECT b, c FROM a"}
+
+
+async def test_a_copy_that_waits_for_room_when_its_connection_is_lost_fails_at_once(owner_url: str) -> None:
+    """asyncpg itself would leave it waiting for ever: its partition would stand still, with the database there."""
+    with Proxy(urlsplit(owner_url).port or 5432) as proxy:
+        pool = await create_pool(proxy.of(owner_url), size_max=1, service="test")
+        async with pool.acquire() as connection:
+            await connection.execute("CREATE TEMP TABLE much (line text)")
+
+            def rows() -> Iterator[tuple[str]]:
+                """30 MB: more than all buffers on the way hold, once nothing passes any more."""
+                for _ in range(3_000):
+                    proxy.frozen = True
+                    yield ("x" * 10_000,)
+
+            copying = asyncio.create_task(connection.copy_records_to_table("much", records=rows()))
+            await asyncio.sleep(1)  # until they are full
+            assert not copying.done()
+            proxy.sever()
+            await asyncio.wait({copying}, timeout=AT_ONCE_S)
+            assert isinstance(copying.exception(), CONNECTION_ERRORS)
+        pool.terminate()
