@@ -53,9 +53,10 @@ class _Session(asyncpg.Connection):
     def _cleanup(self) -> None:
         """asyncpg's, when a connection is gone. Who waits in a COPY for room to write is woken, and then fails:
         asyncpg (0.32) wakes those alone who wait for an answer, and the others never, for all their timeouts."""
-        super()._cleanup()
-        if self._protocol is not None:
-            self._protocol.resume_writing()
+        super()._cleanup()  # type: ignore[misc] # its own methods have no types
+        protocol: Any = getattr(self, "_protocol")  # noqa: B009
+        if protocol is not None:
+            protocol.resume_writing()
 
 
 async def create_pool(
