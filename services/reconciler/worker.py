@@ -37,6 +37,7 @@ class Reconciler:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._proving: Proving | None = None
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     def not_ready(self) -> str:
         """Why nothing is proved; '' = all is well."""
@@ -44,7 +45,12 @@ class Reconciler:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Prove until `stop`."""
-        await run_until(stop.wait(), self._work())
+        await run_until(self._ended(stop), self._work())
+
+    async def _ended(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        if self._pool is not None:
+            self._pool.terminate()  # a frozen database must not hold up the end
 
     async def _work(self) -> None:
         async with AsyncExitStack() as open_things:
@@ -70,7 +76,7 @@ class Reconciler:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[Proving, Again, SumsProof]]:
         settings, topic = self._settings, self._settings.topic_prefix + USAGE_EVENTS.name
-        pool = await create_pool(
+        pool = self._pool = await create_pool(
             settings.database_url.get_secret_value(),
             size_max=CONNECTIONS_MAX,
             service=SERVICE,

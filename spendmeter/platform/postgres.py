@@ -51,8 +51,8 @@ class _Session(asyncpg.Connection):
         return ""
 
     def _cleanup(self) -> None:
-        """asyncpg's, when a connection is gone. Who waits in a COPY for room to write is woken, and then fails:
-        asyncpg (0.32) wakes those alone who wait for an answer, and the others never, for all their timeouts."""
+        """asyncpg's, when a connection is gone. A COPY that waits for room to write is woken, and then fails:
+        asyncpg (0.32) wakes only whoever waits for an answer, and the COPY never, whatever its timeout."""
         super()._cleanup()  # type: ignore[misc] # its own methods have no types
         protocol: Any = getattr(self, "_protocol")  # noqa: B009
         if protocol is not None:

@@ -25,7 +25,7 @@ FROZEN_S = (60.0, 90.0)
 DATABASE_FROZEN_S = 60.0
 GROWTH_MIB_MAX = 100
 WAITING = ("ingest", "rating", "ledger", "corrector", "alerts", "api")
-ENDED = ("ingest", "ledger", "corrector", "alerts", "api", "reservations")
+ENDED = ("ingest", "ledger", "corrector", "alerts", "api", "reservations", "reconciler")
 AWAKE_S = 5.0
 """After it woke up: long enough to send whatever it still held."""
 
