@@ -75,6 +75,7 @@ async def _story(days: int, keys: Mapping[str, str], news: DemoNews, stop: async
             await acts.until_folded(days)
             await acts.say(teller.mark.acts, teller.said, news.say, booked=True)
             await acts.import_bill(teller.mark.acts, teller.said, news.say, days)
+            await acts.import_provider_bill(teller.mark.acts, teller.said, news.say, days)
 
         async def events() -> None:
             await acts.until_ready()  # people wait for the portal, not for history

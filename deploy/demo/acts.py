@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import stamina
 
+from deploy.demo import provider_bill
 from deploy.demo.bill import FILE_NAME, LABELS, TENANT, bill
 from deploy.demo.sender import RETRY_WAIT_S_MAX, worth_another
 from deploy.demo.story import STORY, StoryAct
@@ -20,7 +21,7 @@ from deploy.demo.tenants import DATA, DemoBudget
 THERE_ALREADY = 409
 NOT_YET_KNOWN = 401
 """What a key that was just made is answered, for some seconds."""
-BILL, BUDGETS = "bill", "budgets"
+BILL, PROVIDER_BILL, BUDGETS = "bill", "provider's bill", "budgets"
 ASKED_EVERY_S = 0.5
 FOLDED_S_MAX = 120.0
 """Views are folded from the book some seconds after it is written, in large pieces. What is behind for longer
@@ -81,19 +82,34 @@ class Acts:
         """Import a bill of all days before the first one, by a key that lives for a day; once."""
         if BILL in known or days < 1:
             return
-        body = {"name": "the demo's bill", "scopes": ["import"], "expires_days": 1}
-        made = await self._ask("POST", "/v1/keys", TENANT, json=body)
         file = bill(self._first_day - timedelta(days=days), self._first_day)
-        query = f"file={FILE_NAME}&map={quote(LABELS)}"
-        answer = made
-        if made.is_success:
-            answer = await self._ask(
-                "POST", f"/v1/imports/focus?{query}", TENANT, key=made.json()["key"], content=file
-            )
+        answer = await self._import(f"/v1/imports/focus?file={FILE_NAME}&map={quote(LABELS)}", file)
         if answer.is_success:
             done(BILL)
         else:
             tell(_refusal("its bill", answer))
+
+    async def import_provider_bill(
+        self, known: Collection[str], done: Callable[[str], None], tell: Callable[[str], None], days: int
+    ) -> None:
+        """Import what OpenAI charged for these days, to be held against the book; once."""
+        if PROVIDER_BILL in known or days < 1:
+            return
+        file = await asyncio.to_thread(provider_bill.provider_bill, self._first_day, days)
+        query = f"provider={provider_bill.PROVIDER}&file={provider_bill.FILE_NAME}"
+        answer = await self._import(f"/v1/invoices?{query}", file)
+        if answer.is_success:
+            done(PROVIDER_BILL)
+        else:
+            tell(_refusal("the bill of its provider", answer))
+
+    async def _import(self, path: str, file: bytes) -> httpx.Response:
+        """By a key that lives for a day."""
+        body = {"name": "the demo's bills", "scopes": ["import"], "expires_days": 1}
+        made = await self._ask("POST", "/v1/keys", TENANT, json=body)
+        if not made.is_success:
+            return made
+        return await self._ask("POST", path, TENANT, key=made.json()["key"], content=file)
 
     async def set_budgets(
         self, known: Collection[str], done: Callable[[str], None], tell: Callable[[str], None]

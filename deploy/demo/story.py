@@ -19,7 +19,7 @@ import msgspec
 from deploy.demo.rhythm import Hours, share_of_day
 from deploy.demo.tenants import DATA, DemoBudget
 from deploy.demo.workload import Event
-from spendmeter.contracts.catalog import Adjustment, Conditions
+from spendmeter.contracts.catalog import Adjustment, Conditions, PeriodTerm
 
 SOURCE = "demo-story"
 GROWTH_A_DAY = 0.004
@@ -101,6 +101,17 @@ class Discount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     from_day: int
 
 
+class Commitment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a tenant has bought of a provider by the month."""
+
+    tenant: str
+    contract: str
+    provider: str
+    quantity: str
+    amount: str
+    from_day: int
+
+
 class StoryAct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What somebody said, as a request to the api. `booked`: once the history is."""
 
@@ -118,6 +129,7 @@ class StoryData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     shared: tuple[SharedUse, ...]
     budgets: tuple[DemoBudget, ...]
     discounts: tuple[Discount, ...]
+    commitments: tuple[Commitment, ...]
     acts: tuple[StoryAct, ...]
 
 
@@ -150,10 +162,25 @@ def between(after: datetime, until: datetime, first_day: date) -> Iterator[Happe
         hour += HOUR
 
 
-def negotiated(now: datetime) -> list[Adjustment]:
-    """The story's discounts, of a demo whose first day is that of `now`."""
+def negotiated(now: datetime) -> list[Adjustment | PeriodTerm]:
+    """The story's discounts and commitments, of a demo whose first day is that of `now`."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return [
+    commitments = [
+        PeriodTerm(
+            tenant=each.tenant,
+            layer="contract",
+            contract=each.contract,
+            effect="spend_commitment",
+            provider=each.provider,
+            quantity=each.quantity,
+            amount=each.amount,
+            when=Conditions(effective_from=midnight + timedelta(days=each.from_day)),
+            source="the demo's story",
+            recorded_at=now,
+        )
+        for each in STORY.commitments
+    ]
+    discounts = [
         Adjustment(
             tenant=each.tenant,
             layer="contract",
@@ -169,6 +196,7 @@ def negotiated(now: datetime) -> list[Adjustment]:
         )
         for each in STORY.discounts
     ]
+    return [*discounts, *commitments]
 
 
 def _runs(work: TeamWork, hour: datetime, day: int) -> Iterator[Happened]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from spendmeter.contracts.catalog import Adjustment, CatalogEntry, TenantTerms
+from spendmeter.contracts.catalog import Adjustment, CatalogEntry, PeriodTerm, TenantTerms
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.platform.catalog_store import record
 from spendmeter.platform.keys import OPERATOR, create_key, create_tenant
@@ -52,7 +52,7 @@ DATA = msgspec.convert(tomllib.loads(Path(__file__).with_name("tenants.toml").re
 
 
 async def install(
-    connection: Any, known: Installation | None, contracts: Sequence[Adjustment] = ()
+    connection: Any, known: Installation | None, contracts: Sequence[Adjustment | PeriodTerm] = ()
 ) -> Installation:
     """The tenants and their keys: made once, and again when the database that `known` was in is gone; with
     them what they have negotiated."""

@@ -74,6 +74,9 @@ async def test_changes_come_page_by_page_what_begins_last_first_and_are_of_the_v
     last = (await acme.get("/v1/catalog/changes", params={**asked, "cursor": first["next_cursor"]})).json()
     assert [each["after"]["price"] for each in last["changes"]] == ["2.5"]
     assert (last["until"], last["next_cursor"]) == (2, None)
+    other = {**asked, "from": str(int(asked["from"]) + 1), "cursor": first["next_cursor"]}
+    refused = await acme.get("/v1/catalog/changes", params=other)
+    assert (refused.status_code, "other from and to" in refused.text) == (422, True)
     refused = await acme.get("/v1/catalog/changes", params={**asked, "cursor": "x"})
     assert (refused.status_code, "cursor" in refused.text) == (422, True)
 

@@ -17,13 +17,15 @@ import pytest
 
 from deploy.demo.bill import LABELS, bill
 from deploy.demo.chatter import Chatter
+from deploy.demo.provider_bill import provider_bill
 from deploy.demo.rhythm import Hours, share_of_day
 from deploy.demo.story import HOUR, STORY, WORKS, Happened, between, hour_of, negotiated
 from deploy.demo.tenants import DATA
 from services.api.imports.focus import RULES
 from services.api.imports.label_sources import label_sources
 from services.api.imports.rows import BilledRow, RowReader
-from spendmeter.contracts.catalog import TenantTerms
+from services.api.invoices.pages import read_bill
+from spendmeter.contracts.catalog import PeriodTerm, TenantTerms
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.event_reading import read_event
 from spendmeter.contracts.gate import check_rules
@@ -226,3 +228,28 @@ def test_the_bill_of_the_story_is_read_whole_and_says_whose_most_of_it_is() -> N
     assert all(isinstance(each, BilledRow) for each in read), read[0]
     assert bill(first, FIRST_DAY) == bill(first, FIRST_DAY)
     assert {row["SubAccountName"] for row in rows} == {"data", "search", "web", ""}
+
+
+def test_what_openai_charged_is_what_acme_booked_and_a_dollar_and_ten_that_nobody_metered() -> None:
+    # 400,000 tokens in at 1.25 a million and 60,000 out at 10: 0.50 and 0.60, of the one day.
+    read = read_bill("openai", io.BytesIO(provider_bill(FIRST_DAY, 7)))
+    assert read.notes == ()
+    billed: dict[str, Decimal] = defaultdict(Decimal)
+    for row in read.rows:
+        billed[row.model] += row.amount or 0
+    booked: dict[str, Decimal] = defaultdict(Decimal)
+    for _, tenant, event in told(-7, 0):
+        if tenant == "acme" and event["data"].get("provider") == "openai":
+            rated = rate(read_event(msgspec.json.encode(event | {"tenant": tenant})), book())
+            booked[event["data"]["sku"]] += rated.contracted or 0
+    assert {model: round(amount - booked[model], 9) for model, amount in billed.items() if amount} == {
+        "gpt-5": Decimal("1.1"), "gpt-5-mini": 0, "gpt-4o": 0, "text-embedding-3-small": 0
+    }  # fmt: skip
+
+
+def test_what_acme_committed_to_is_used_for_the_most_part_and_not_whole() -> None:
+    [term] = [each for each in negotiated(MIDNIGHT) if isinstance(each, PeriodTerm)]
+    used = sum(
+        amount for tenant, name, amount in costs(-30, 0) if (tenant, name) == ("acme", "serverless-standard")
+    )
+    assert Decimal(term.quantity) * Decimal("0.8") < used < Decimal(term.quantity)

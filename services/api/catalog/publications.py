@@ -108,9 +108,11 @@ async def get_changes(
 ) -> PriceChanges:
     """The price-change report between two publications, or two instants."""
     past: PastChanges = request.app.state.past_changes
-    place = decode_cursor(cursor, tuple[int, int, int]) if cursor else None
+    place = decode_cursor(cursor, tuple[int, int, int, str, str]) if cursor else None
     if place:  # pages are of the versions that the first one compared
-        first, last, skipped = place
+        first, last, skipped, *asked = place
+        if asked != [since, until]:
+            raise invalid("cursor", "was given out for other from and to: ask without it")
     else:
         async with access.reading() as connection:
             first, skipped = await _version(connection, "from", since), 0
@@ -127,7 +129,7 @@ async def get_changes(
         until=last,
         changes_total=len(found),
         changes=[ChangedPrice(**with_words(change)) for change in found[skipped:end]],
-        next_cursor=encode_cursor((first, last, end)) if len(found) > end else None,
+        next_cursor=encode_cursor((first, last, end, since, until)) if len(found) > end else None,
     )
 
 
