@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from spendmeter.book.units import UNIT_PARTS
 from spendmeter.platform.postgres import CONNECTION_ERRORS
 from spendmeter.platform.retry import keep_doing
 from spendmeter.platform.sql import load_sql
+from spendmeter.platform.telemetry import Meters
 
 SQL = load_sql(Path(__file__).with_name("sql") / "moments.sql", UNIT_PARTS)
 INTERVAL_S = 1.0
@@ -39,9 +40,11 @@ class Moments:
     """Writes moments for as long as `run` runs; where several workers run, one at a time does."""
 
     pool: asyncpg.Pool[asyncpg.Record]
+    meters: Meters = field(default_factory=Meters)
     offsets_max: int = OFFSETS_MAX
 
     def __post_init__(self) -> None:
+        self._written_s = time.monotonic()
         self._thin_at_s = time.monotonic() + THIN_INTERVAL_S
         self._at_once = self.offsets_max
 
@@ -50,16 +53,21 @@ class Moments:
         await keep_doing(self._look, "moments wait", every_s=INTERVAL_S, away=AWAY)
 
     async def _look(self) -> None:
+        self._say_age()
         try:
             while not await self.remember():
-                pass
+                self._say_age()
         except CONNECTION_ERRORS:  # away, or it takes longer than a statement may
             self._at_once = max(OFFSETS_MIN, self._at_once // 2)
             raise
         self._at_once = self.offsets_max
+        self._written_s = time.monotonic()
         if time.monotonic() >= self._thin_at_s:
             self._thin_at_s = time.monotonic() + THIN_INTERVAL_S
             await self.thin(datetime.now(UTC))
+
+    def _say_age(self) -> None:
+        self.meters.set("spendmeter.ledger.moment.age", time.monotonic() - self._written_s)
 
     async def remember(self, now: datetime | None = None) -> bool:
         """Sort what was booked since, and write the moment (`now`: None = by the database's clock, and never

@@ -89,7 +89,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                 self._tasks.create_task(watch.run())
                 self._tasks.create_task(self._totals.run())
                 self._tasks.create_task(Roller(pool=self._pool, meters=self._meters).run())
-                self._tasks.create_task(Moments(pool=self._pool).run())
+                self._tasks.create_task(Moments(pool=self._pool, meters=self._meters).run())
                 self._tasks.create_task(ScopeHours(pool=self._pool, meters=self._meters).run())
                 minutes = MinuteDays(
                     pool=self._pool, meters=self._meters, kept_days=self._settings.minutes_kept_days

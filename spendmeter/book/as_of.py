@@ -35,6 +35,8 @@ recorded since is taken away: what comes to nothing was not there, or came to no
 QUARTER = timedelta(minutes=15)
 ENTRIES_MAX = 20_000
 """Read one by one in one answer: of more, the ends of quarters of an hour alone are told."""
+UNPROVED_MAX = timedelta(seconds=60)
+"""So far beyond what is proved somebody may ask, and is answered of the last that is."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -57,12 +59,29 @@ class Moment(NamedTuple):
         return end if self.next_at is not None and self.next_at >= end else end - QUARTER
 
 
+class StoodAt(NamedTuple):
+    """What an answer is of: the moment, and the instant that it stands for, which is the one that was asked
+    for or, where that is not proved yet, the last one that is. `proved_until`: so far the book is proved."""
+
+    moment: Moment
+    at: datetime
+    proved_until: datetime
+
+
 class NotRemembered(ValueError):
     """Of this instant it is not known what was in the book: it is from `since` to `until`; None = of none."""
 
     def __init__(self, since: datetime | None, until: datetime | None) -> None:
         super().__init__(f"moments of the book are known from {since} to {until}")
         self.since, self.until = since, until
+
+
+class NotProved(ValueError):
+    """It lies over UNPROVED_MAX after `until`, up to where the book is proved; None = nothing is."""
+
+    def __init__(self, until: datetime | None) -> None:
+        super().__init__(f"the book is proved until {until}")
+        self.until = until
 
 
 class TooManyEntries(ValueError):
@@ -74,14 +93,20 @@ class TooManyEntries(ValueError):
         self.start, self.end = end - QUARTER, end
 
 
-async def read_moment(connection: Any, as_of: datetime) -> Moment:
-    """The last moment up to `as_of`, of which `spent_as_of` tells for the rest of the transaction: REPEATABLE
-    READ, as `spent_in` asks for. Raises NotRemembered."""
-    since, until = await connection.fetchrow(SQL["remembered"])
+async def read_moment(connection: Any, as_of: datetime, *, grain: timedelta | None = None) -> StoodAt:
+    """What tells of `as_of`: the last moment up to it that is proved, of which `spent_as_of` tells for the
+    rest of the transaction: REPEATABLE READ, as `spent_in` asks for. `grain`: the proved mark is taken for no
+    finer than that. Raises NotRemembered, and NotProved."""
+    since, until, proved = await connection.fetchrow(SQL["remembered"])
     if since is None or not since <= as_of <= until:
         raise NotRemembered(since, until)
-    row = await connection.fetchrow(SQL["moment"], as_of)
-    return Moment(row["at"], row["next_at"])
+    if proved is not None and grain is not None:
+        proved -= (proved - _EPOCH) % grain
+    if proved is None or proved < since or as_of - proved > UNPROVED_MAX:
+        raise NotProved(proved)
+    at = min(as_of, proved)
+    row = await connection.fetchrow(SQL["moment"], at)
+    return StoodAt(Moment(row["at"], row["next_at"]), at, proved)
 
 
 async def spent_at(

@@ -4,8 +4,10 @@ SELECT m.at, (SELECT min(n.at) FROM moments n WHERE n.at > m.at) AS next_at, set
 FROM moments m WHERE m.at <= $1 ORDER BY m.at DESC LIMIT 1
 
 -- name: remembered
--- Since when there are moments, and up to when the last one is known to hold; null = there are none.
-SELECT (SELECT min(at) FROM moments) AS since, (SELECT held_until FROM moments ORDER BY at DESC LIMIT 1) AS until
+-- Since when there are moments, up to when the last one is known to hold, and up to when the last one that is proved did;
+-- null = there are none, or nothing is proved.
+SELECT (SELECT min(at) FROM moments) AS since, (SELECT held_until FROM moments ORDER BY at DESC LIMIT 1) AS until,
+    (SELECT held_until FROM proved_until) AS proved
 
 -- name: to_read
 -- How many entries of tenant $1 happened in [$2, $3), of more than $4 one more than these.

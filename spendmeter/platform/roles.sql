@@ -26,7 +26,7 @@ TO {everyone};
 GRANT EXECUTE ON FUNCTION spent(text, text[], timestamptz[], timestamptz[]), series_within(text, bytea[], jsonb[])
 TO "{alerts}", "{api}", "{api_team}", "{corrector}", "{reservations}";
 GRANT EXECUTE ON FUNCTION spent_as_of(text, text[], timestamptz[], timestamptz[]), parts_of_time(timestamptz, timestamptz),
-    usage_negated(jsonb)
+    usage_negated(jsonb), booked_by(timestamptz, int, bigint, timestamptz)
 TO "{api}", "{api_team}";
 GRANT EXECUTE ON FUNCTION counted_usage(jsonb, int, timestamptz) TO "{ledger}", "{api}", "{api_team}";
 GRANT EXECUTE ON FUNCTION budget_now(budgets), accounting_by_partition(), behind_book(text[]) TO "{api_team}";

@@ -24,6 +24,7 @@ from spendmeter.verify.extent import Extent
 from spendmeter.verify.judge import Judge
 from spendmeter.verify.lines import STATUSES
 from spendmeter.verify.literals import Literals
+from spendmeter.verify.moments import check_moments
 from spendmeter.verify.progress import Progress
 from spendmeter.verify.projections import check_projections, wait_until_folded
 from spendmeter.verify.report import Report
@@ -199,6 +200,7 @@ async def _look(
 
 async def _check_beside(connection: Any, report: Report) -> None:
     await check_in_database(connection, report)
+    await check_moments(connection, report)
     await check_supersessions(connection, report)
     await check_projections(connection, report)
     await check_access(connection, report)

@@ -600,3 +600,78 @@ SELECT body FROM catalog_entries c WHERE type = 'spendmeter.catalog.tenant.v1' A
     AND NOT EXISTS (
         SELECT FROM catalog_entries w WHERE w.type = 'spendmeter.catalog.withdrawal.v1'
             AND (w.body::jsonb -> 'entries') ? c.id)
+
+-- name: apart_count
+-- How many sums by when they were recorded there are.
+SELECT count(*) FROM recorded_apart
+
+-- name: apart_faults
+-- Of at most $1 moments, beside the entries: what happened before the quarter of an hour (UTC) in which one of them lies, and
+-- was recorded between it and the next. Which entry was in the book when, its offset says: in an account of its partition, of
+-- which a moment that names a later one had all, and one that names none had nothing.
+WITH accounts AS (
+    SELECT partition, account, begun_at, next_offset,
+        coalesce(lead(begun_at) OVER (PARTITION BY partition ORDER BY account), 'infinity') AS ended_at
+    FROM moment_marks
+), chosen AS MATERIALIZED (
+    SELECT at, partitions, accounts, next_offsets, row_number() OVER (ORDER BY at) AS n FROM (
+        SELECT m.*, row_number() OVER (ORDER BY at) AS i, count(*) OVER () AS of FROM moments m
+    ) AS numbered
+    WHERE i = 1 OR i = of OR i % (of / $1 + 1) = 0
+), reach AS MATERIALIZED (
+    SELECT o.partition, o.begun_at, o.ended_at, o.next_offset, array_agg(coalesce((
+            SELECT CASE WHEN v.account = o.account THEN v.next_offset
+                WHEN v.account > o.account THEN 9223372036854775807 ELSE 0 END
+            FROM unnest(c.partitions, c.accounts, c.next_offsets) AS v (partition, account, next_offset)
+            WHERE v.partition = o.partition
+        ), 0) ORDER BY c.n) AS offsets
+    FROM accounts o CROSS JOIN chosen c GROUP BY 1, 2, 3, 4
+), of_entries AS (
+    SELECT e.tenant, c.at, date_trunc('minute', e.occurred_at) AS bucket, e.series_id, e.currency,
+        sum(CASE WHEN seq < 0 THEN 0 ELSE 1 - 2 * (seq % 2) END) AS events,
+        coalesce(sum(1 - 2 * (seq % 2)) FILTER (WHERE status = 'unpriced'), 0) AS unpriced_events,
+        sum(list) AS list, sum(contracted) AS contracted, sum(effective) AS effective,
+        coalesce(sum(effective) FILTER (WHERE status = 'provisional'), 0) AS of_which_provisional,
+        coalesce(sum(effective) FILTER (WHERE e.origin_partition = -1), 0) AS corrected
+    FROM reach r JOIN entries e
+        ON e.origin_partition = r.partition AND e.origin_offset < r.next_offset AND e.recorded_at >= r.begun_at
+            AND e.recorded_at < r.ended_at
+        JOIN chosen c ON c.n = width_bucket(e.origin_offset, r.offsets)
+    WHERE e.occurred_at < date_bin('15 minutes', c.at, 'epoch')
+    GROUP BY 1, 2, 3, 4, 5
+), of_sums AS (
+    SELECT a.tenant, c.at, a.bucket, a.series_id, a.currency, sum(a.events) AS events,
+        sum(a.unpriced_events) AS unpriced_events, sum(a.list) AS list, sum(a.contracted) AS contracted,
+        sum(a.effective) AS effective, sum(a.of_which_provisional) AS of_which_provisional, sum(a.corrected) AS corrected
+    FROM recorded_apart a
+        CROSS JOIN LATERAL (SELECT at FROM chosen WHERE chosen.at < a.at ORDER BY at DESC LIMIT 1) AS c
+    WHERE a.size = 'minute' AND a.bucket < date_bin('15 minutes', c.at, 'epoch')
+    GROUP BY 1, 2, 3, 4, 5
+)
+SELECT tenant, at, bucket, series_id, currency,
+    ARRAY[a.events, a.unpriced_events, a.list, a.contracted, a.effective, a.of_which_provisional, a.corrected] AS said,
+    ARRAY[e.events, e.unpriced_events, e.list, e.contracted, e.effective, e.of_which_provisional, e.corrected] AS should
+FROM of_sums a FULL JOIN of_entries e USING (tenant, at, bucket, series_id, currency)
+WHERE ARRAY[coalesce(a.events, 0), coalesce(a.unpriced_events, 0), coalesce(a.list, 0), coalesce(a.contracted, 0),
+        coalesce(a.effective, 0), coalesce(a.of_which_provisional, 0), coalesce(a.corrected, 0)]
+    <> ARRAY[coalesce(e.events, 0), coalesce(e.unpriced_events, 0), coalesce(e.list, 0), coalesce(e.contracted, 0),
+        coalesce(e.effective, 0), coalesce(e.of_which_provisional, 0), coalesce(e.corrected, 0)]
+ORDER BY tenant, at, bucket, series_id, currency
+
+-- name: apart_larger_faults
+-- Hours and days of these sums that are not their minutes.
+WITH minutes AS (
+    SELECT m.tenant, s.size, date_bin(s.long, m.bucket, 'epoch') AS bucket, m.at, m.series_id, m.currency,
+        ARRAY[sum(m.events), sum(m.unpriced_events), sum(m.list), sum(m.contracted), sum(m.effective),
+            sum(m.of_which_provisional), sum(m.corrected)] AS sums
+    FROM recorded_apart m CROSS JOIN (VALUES ('hour', interval '1 hour'), ('day', '1 day')) AS s (size, long)
+    WHERE m.size = 'minute' GROUP BY 1, 2, 3, 4, 5, 6
+)
+SELECT tenant, size, bucket, at, series_id, currency, coalesce(l.sums, ARRAY[0, 0, 0, 0, 0, 0, 0]) AS said,
+    coalesce(m.sums, ARRAY[0, 0, 0, 0, 0, 0, 0]) AS should
+FROM minutes m FULL JOIN (
+    SELECT tenant, size, bucket, at, series_id, currency, ARRAY[events, unpriced_events, list, contracted, effective,
+        of_which_provisional, corrected] AS sums
+    FROM recorded_apart WHERE size <> 'minute'
+) AS l USING (tenant, size, bucket, at, series_id, currency)
+WHERE l.sums IS DISTINCT FROM m.sums

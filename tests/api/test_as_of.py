@@ -5,96 +5,30 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
-from msgspec import Raw
 from msgspec.structs import replace
 
-from services.corrector.apply import Applier
-from services.corrector.intake import take_in
 from services.ledger.moments import Moments
-from services.ledger.roller import Roller
-from spendmeter.contracts.corrections import EventCorrection, RerateRequest, Selection, encode_correction
+from spendmeter.contracts.corrections import RerateRequest, Selection
 from spendmeter.contracts.events import Context
-from spendmeter.platform.roles import role_url
-from spendmeter.platform.telemetry import Meters
+from spendmeter.verify.moments import check_moments
+from spendmeter.verify.report import Report
+from tests.api.as_of_world import BEGIN, PER_ONE, World, world_of
 from tests.api.book import Book
 from tests.api.teams import a_viewer_of_one_team
-from tests.corrector.rerate_world import RerateBook, opened, use
-from tests.databases import SECRET
+from tests.corrector.rerate_world import use
 from tests.dropped import drop_minutes
 from tests.pricing.entries import RECORDED, price
 from tests.pricing.test_causes import withdrawn
 
-BEGIN = datetime(2026, 11, 19, 8, 0, tzinfo=UTC)
-DAY = "2026-11-20"
-PER_ONE = price("m-4", "input_tokens", "1", per=1)
-FIRST_PRICES = (PER_ONE, price("m-4", "output_tokens", "10"), price("m-4", "gb_months", "70"))
 STRANGE = {f"strange_{letter}": 1 for letter in "abcdefghij"}
 """Of names that nobody registered the first eight are added up."""
-
-
-class World:
-    """A book, and what keeps it, by a clock of our own."""
-
-    def __init__(self, book: RerateBook, pool: Any, client: httpx.AsyncClient, keys: dict[str, str]) -> None:
-        self.book, self.client, self.keys = book, client, keys
-        self.roller = Roller(pool=pool, meters=Meters())
-        self.moments = Moments(pool=pool, offsets_max=7)
-        self.applier = Applier(log_ends=book.log_ends)
-        self.now = BEGIN
-        self.asked = 0
-
-    async def remember(self) -> datetime:
-        """The moment of now."""
-        while not await self.moments.remember(self.now):
-            pass
-        return datetime.fromisoformat(
-            str(await self.book.owner.fetchval("SELECT max(held_until) FROM moments"))
-        )
-
-    async def roll_up(self) -> None:
-        while await self.roller.roll_up(self.now):
-            pass
-
-    async def correct(self, tenant: str, event_id: str, revision: int, patch: bytes | None) -> None:
-        self.asked += 1
-        said: dict[str, Any] = (
-            {"kind": "retract"} if patch is None else {"kind": "amend", "patch": Raw(patch)}
-        )
-        correction = EventCorrection(
-            id=f"c{self.asked}", tenant=tenant, source="bot", event_id=event_id, revision=revision, reason="a test",
-            by="ada", at=RECORDED, **said,
-        )  # fmt: skip
-        standing = await self.book.standing()
-        records = [(standing.position, encode_correction(correction))]
-        await self.applier.take(self.book.corrector, standing, take_in(standing.position, records))
-
-    async def answer(self, tenant: str, **asked: str) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self.keys[tenant]}"}
-        answer = await self.client.get("/v1/spend", params=asked, headers=headers)
-        assert answer.status_code == 200, (asked, answer.text)
-        return dict(answer.json())
-
-
-@asynccontextmanager
-async def world_of(book: Book, database_url: str, client: httpx.AsyncClient) -> AsyncIterator[World]:
-    keys = {tenant: await book.key(tenant, "read") for tenant in ("acme", "globex")}
-    role = role_url(database_url, "ledger", SECRET)
-    async with (
-        opened(database_url, book.connection) as rerate_book,
-        asyncpg.create_pool(role, min_size=1, max_size=2) as pool,
-    ):
-        world = World(rerate_book, pool, client, keys)
-        await rerate_book.publish(*FIRST_PRICES)
-        yield world
 
 
 @pytest.fixture
@@ -231,6 +165,7 @@ async def test_what_was_told_live_at_a_moment_is_told_as_of_it_for_ever(world: W
                         question |= {"from": (hour - timedelta(hours=9)).isoformat(), "to": hour.isoformat()}
                     saved.append((at, tenant, question, said(await world.answer(tenant, **question))))
     await check(world, saved)
+    await found_right(world)
     now = [said(await world.answer(tenant, **question)) for _, tenant, question, _ in saved]
     assert sum(each != live for each, (*_, live) in zip(now, saved, strict=True)) > len(saved) // 2
     await world.roll_up()
@@ -241,6 +176,7 @@ async def test_what_was_told_live_at_a_moment_is_told_as_of_it_for_ever(world: W
     await check(world, coarse)
     await world.moments.thin(datetime(2027, 1, 20, tzinfo=UTC))
     await check(world, [each for each in coarse if await answers(world, each[0])])
+    await found_right(world)
 
 
 def is_fine(saved: tuple[datetime, str, dict[str, str], Any]) -> bool:
@@ -252,6 +188,20 @@ def is_fine(saved: tuple[datetime, str, dict[str, str], Any]) -> bool:
 async def answers(world: World, at: datetime) -> bool:
     """Whether that moment is still there."""
     return bool(await world.book.owner.fetchval("SELECT EXISTS (SELECT FROM moments WHERE at = $1)", at))
+
+
+async def found_right(world: World) -> None:
+    """By verify, which adds up by itself."""
+    report = await looked_through(world)
+    assert report.named["I5"] == []
+    assert report.checked["I5"] > 0
+
+
+async def looked_through(world: World) -> Report:
+    report = Report()
+    async with world.book.owner.transaction():
+        await check_moments(world.book.owner, report)
+    return report
 
 
 async def price_anew(world: World, chance: random.Random, step: int) -> None:
@@ -274,10 +224,6 @@ async def check(
         assert told == live, (at, tenant, question)
 
 
-async def one_event(world: World, at: datetime, id: str = "e1") -> None:
-    await world.book.book(use(id, "m-4", {"input_tokens": 3}, at=at))
-
-
 async def refused(world: World, as_of: str, **asked: str) -> str:
     headers = {"Authorization": f"Bearer {world.keys['acme']}"}
     answer = await world.client.get("/v1/spend", params={**asked, "as_of": as_of}, headers=headers)
@@ -285,9 +231,27 @@ async def refused(world: World, as_of: str, **asked: str) -> str:
     return str(answer.json()["detail"])
 
 
+async def test_verify_names_a_sum_by_when_it_was_recorded_that_is_not_its_entries(world: World) -> None:
+    await world.remember()
+    world.now += timedelta(hours=2)
+    await world.one_event(BEGIN - timedelta(days=1), "late")
+    await world.remember()
+    assert (await looked_through(world)).named["I5"] == []
+    await world.book.owner.execute("UPDATE recorded_apart SET effective = 4 WHERE size = 'minute'")
+    found = {(each.what, each.row[:46]) for each in (await looked_through(world)).named["I5"]}
+    minute = "acme 2026-11-18T08:00Z series "
+    assert {(what, row[: len(minute)]) for what, row in found} == {
+        ("effective is 4, its entries say 3", minute),  # the minute, beside the entries
+        ("effective is 3, its minutes say 4", minute),  # and the hour that is made of it
+        ("effective is 3, its minutes say 4", "acme 2026-11-18T00:00Z series "),
+    }
+    await world.book.owner.execute("DELETE FROM recorded_apart")
+    assert (await looked_through(world)).named["I5"][0].what.startswith("events is 0, its entries say 1")
+
+
 async def test_before_the_first_moment_and_after_the_last_nothing_is_told(world: World) -> None:
     assert "remembered no moment" in await refused(world, "2026-11-19T08:00:00Z")
-    await one_event(world, BEGIN)
+    await world.one_event(BEGIN)
     await world.remember()
     world.now += timedelta(hours=1)
     await world.remember()  # nothing has changed, and that is known
@@ -302,9 +266,9 @@ async def test_before_the_first_moment_and_after_the_last_nothing_is_told(world:
 
 
 async def test_what_was_in_the_book_before_the_first_moment_is_in_all_of_them(world: World) -> None:
-    await one_event(world, BEGIN - timedelta(days=2))
+    await world.one_event(BEGIN - timedelta(days=2))
     at = await world.remember()
-    await one_event(world, BEGIN - timedelta(days=2), "e2")
+    await world.one_event(BEGIN - timedelta(days=2), "e2")
     asked = {"from": "2026-11-17", "to": "2026-11-18", "as_of": at.isoformat()}
     assert (await world.answer("acme", **asked))["totals"][0]["effective"] == "3"
     world.now += timedelta(seconds=1)
@@ -319,14 +283,14 @@ async def test_among_too_many_events_the_ends_of_the_quarter_of_an_hour_are_offe
 ) -> None:
     monkeypatch.setattr("spendmeter.book.as_of.ENTRIES_MAX", 2)
     for number in range(3):
-        await one_event(world, BEGIN + timedelta(minutes=number), f"e{number}")
+        await world.one_event(BEGIN + timedelta(minutes=number), f"e{number}")
     world.now = BEGIN + timedelta(minutes=5)
     await world.remember()
     world.now = BEGIN + timedelta(minutes=14)
-    await one_event(world, BEGIN + timedelta(minutes=14), "e3")
+    await world.one_event(BEGIN + timedelta(minutes=14), "e3")
     await world.remember()
     world.now = BEGIN + timedelta(minutes=16)
-    await one_event(world, BEGIN + timedelta(minutes=16), "e4")
+    await world.one_event(BEGIN + timedelta(minutes=16), "e4")
     await world.remember()
     span = {"from": "2026-11-19", "to": "2026-11-20"}
     why = await refused(world, "2026-11-19T08:06:00Z", **span)
@@ -338,7 +302,7 @@ async def test_among_too_many_events_the_ends_of_the_quarter_of_an_hour_are_offe
 async def test_who_sees_one_team_is_told_of_it_as_it_stood_and_not_when_others_were_at_work(
     world: World, book: Book, api: FastAPI
 ) -> None:
-    await one_event(world, BEGIN, "before")  # of the team payments, as the next ones
+    await world.one_event(BEGIN, "before")  # of the team payments, as the next ones
     at = await world.remember()
     viewer = {"Cookie": await a_viewer_of_one_team(api, book, "acme", "payments")}
     asked = {"from": "2026-11-19", "to": "2026-11-20", "group_by": "team", "as_of": "2026-11-19T08:00:30Z"}
@@ -346,7 +310,7 @@ async def test_who_sees_one_team_is_told_of_it_as_it_stood_and_not_when_others_w
     await world.book.book(use("other", "m-4", {"input_tokens": 5}, at=BEGIN, team="search"))
     await world.remember()
     world.now += timedelta(minutes=20)
-    await one_event(world, BEGIN, "late")
+    await world.one_event(BEGIN, "late")
     await world.remember()
     answer = (await world.client.get("/v1/spend", params=asked, headers=viewer)).json()
     assert [(row["team"], row["effective"]) for row in answer["totals"]] == [("payments", "3")]
@@ -384,9 +348,6 @@ async def test_who_bears_what_and_a_statement_are_told_as_they_stood(world: Worl
     await world.roll_up()
     assert await rows() != then
     assert await rows(as_of=at.isoformat()) == then
-    refused = await world.client.get("/v1/budgets", params={"as_of": at.isoformat()}, headers=headers)
-    assert refused.status_code == 422
-    assert "is for /v1/spend" in refused.text
 
 
 async def test_what_the_database_cannot_read_of_an_event_keeps_no_moment_from_being_written(
@@ -402,7 +363,7 @@ async def test_what_the_database_cannot_read_of_an_event_keeps_no_moment_from_be
     )
     world.now += timedelta(seconds=1)
     at = await world.remember()
-    await one_event(world, day, "later")
+    await world.one_event(day, "later")
     world.now += timedelta(seconds=1)
     await world.remember()
     asked = {"from": "2026-11-17", "to": "2026-11-18", "as_of": at.isoformat()}

@@ -174,6 +174,7 @@ async def test_a_role_cannot_enter_another_database(
 MAY_CALL = {
     "usage_sum", "usage_total", "dimension", "dimensions", "spent", "series_within", "budget_now",
     "accounting_by_partition", "behind_book", "spent_as_of", "parts_of_time", "usage_negated", "counted_usage", "recorded_from",
+    "booked_by",
 }  # fmt: skip
 """Of functions, what the role that sees one team may call: two count offsets alone, and counted_usage looks at
 the catalog's units."""

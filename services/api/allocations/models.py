@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from services.api.allocations.plan import POOLS_MAX, WEIGHT_MAX, WEIGHTS_MAX, SharingRule
-from services.api.http.models import Complete, DecimalString, RequestBody, Text
+from services.api.http.models import AsItStood, DecimalString, RequestBody, Text
 from spendmeter.contracts.money import ZERO
 
 CentreName = Annotated[Text, Field(min_length=1, max_length=200)]
@@ -214,7 +214,7 @@ class CurrencyTotal(BaseModel):
     borne_percent: DecimalString | None
 
 
-class Allocations(Complete):
+class Allocations(AsItStood):
     """Who bears what was booked on days [first_day, until). Amounts are of effective cost; `shares` say how
     each shared amount came about."""
 
@@ -225,7 +225,6 @@ class Allocations(Complete):
     until: date
     tz: str
     currency: str
-    as_of: datetime | None = Field(None, description="the moment that it is as of; null = as it stands")
     totals: list[CurrencyTotal]
     rows: list[CentreRow]
     stretches: list[StretchAnswer]
@@ -281,7 +280,7 @@ class StatementLine(BaseModel):
     unpriced_events: int
 
 
-class Statement(Complete):
+class Statement(AsItStood):
     """What a cost centre bears of a month. Once that is closed (`/v1/periods`) nothing of it changes. A
     provider's bill names no cost centre (it is held against the whole book: `/v1/invoices/variance`), so
     `invoice_variance` is null: not known, and not 0."""
@@ -294,7 +293,6 @@ class Statement(Complete):
     first_day: date
     until: date
     tz: str
-    as_of: datetime | None = Field(None, description="the moment that it is as of; null = as it stands")
     is_over: bool = Field(description="whether the month is; until then it is a part of one")
     closed_at: datetime | None = Field(None, description="null = it is open, and may still change")
     invoice_variance: DecimalString | None = None

@@ -28,7 +28,7 @@ from services.api.http.models import NOT_MEASURED
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import Negotiated
-from services.api.spend.moments import AsOf, moment_of
+from services.api.spend.moments import AsOf, stood_at, told_of
 from spendmeter.contracts.gate import as_booked
 
 SHARES_MAX = 10_000
@@ -65,10 +65,11 @@ async def get_allocations(
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
         await checked_dimension(connection, dimension)
         tenant = await read_tenant(connection, caller.tenant)
-        moment, stood_at = await moment_of(connection, as_of, tenant.calendar())
-        days = days_of(start, end, range, tenant, stood_at or datetime.now(UTC))
-        complete = NOT_MEASURED if moment else await completeness(request, connection)
-        versions = (await read_versions(connection, dimension, stood_at)).get(dimension, [])
+        stood = await stood_at(connection, as_of, tenant.calendar())
+        days = days_of(start, end, range, tenant, stood.at if stood else datetime.now(UTC))
+        complete = NOT_MEASURED if stood else await completeness(request, connection)
+        versions = (await read_versions(connection, dimension, stood and stood.at)).get(dimension, [])
+        moment = stood and stood.moment
         read = await read_stretches(connection, tenant, dimension, days, versions, kept, moment=moment)
     handed = await hand_on(read)
     only = None if cost_centre is None else as_booked(dimension, cost_centre)
@@ -82,7 +83,7 @@ async def get_allocations(
         until=days[1],
         tz=str(tenant.zone),
         currency=tenant.currency,
-        as_of=moment and moment.at,
+        **told_of(stood, tenant.zone),
         totals=totals_of(handed, rows),
         rows=rows,
         stretches=stretch_answers(handed),

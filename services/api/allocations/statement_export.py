@@ -20,12 +20,14 @@ from services.api.allocations.statements import read_statement
 from services.api.exports.files import PARQUET_DIGITS, ExportForm, parquet_places
 from services.api.exports.routes import FILE_ANSWER, MEDIA
 from services.api.exports.table_file import table_file
+from services.api.exports.usage_rows import instant
 from services.api.http.openapi import answers
 from services.api.http.problems import HttpRefusal, invalid
 from services.api.http.representation import refuse_unknown
+from services.api.spend.moments import AsOf
 from spendmeter.contracts.money import plain
 
-PARAMETERS = ("cost_centre", "month", "dimension", "dataset", "format")
+PARAMETERS = ("cost_centre", "month", "dimension", "dataset", "format", "as_of")
 _IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _NAME_CHARACTERS = 64
 
@@ -46,6 +48,7 @@ async def export_statement(
     dimension: Dimension = "team",
     dataset: Annotated[StatementDataset, Query(description="of FOCUS 1.4")] = "invoice_detail",
     format: Annotated[ExportForm, Query(description="of the file")] = "csv",
+    as_of: AsOf = None,
 ) -> StreamingResponse:
     """A statement in the datasets that FOCUS 1.4 has for it. Invoice Detail: a row a line of the statement,
     and one with x_ChargeClass Correction for what corrections have made of it since it was booked; their
@@ -55,10 +58,14 @@ async def export_statement(
     Until the month is closed (`/v1/periods`) the invoice and its period are Open, and the file is to be asked
     for again; then they are Issued and Closed, and the file stays. What was booked of earlier months after
     their close is a row with x_ChargeClass Correction, and `x_Corrects` in its grain. 422 for a month that
-    has not begun."""
+    has not begun.
+
+    With `as_of` it is of the book, and by the versions of the plan, that there were then: `X-As-Of` says the
+    moment, `X-Proved-Until` up to where the book is proved, and InvoiceDetailCreated is the moment."""
     refuse_unknown(request, PARAMETERS)
     now = datetime.now(UTC)
-    tenant, statement = await read_statement(request, caller, cost_centre, month, dimension, now)
+    tenant, statement = await read_statement(request, caller, cost_centre, month, dimension, now, as_of)
+    now = statement.as_of or now
     start, end = map(tenant.timeline.midnight, (statement.first_day, statement.until))
     if start > now:
         raise invalid("month", f"{statement.month} has not begun")
@@ -103,4 +110,12 @@ def _headers(
         "Content-Disposition": f'attachment; filename="{"-".join(words)}.{form}"',
         "X-Export-Totals": json.dumps(totals),
         "X-Complete-Through": through.isoformat() if through else "",
+        **(_stood(statement) if statement.as_of else {}),
+    }
+
+
+def _stood(statement: Statement) -> dict[str, str]:
+    return {
+        "X-As-Of": instant(statement.as_of) if statement.as_of else "",
+        "X-Proved-Until": instant(statement.proved_until) if statement.proved_until else "",
     }

@@ -25,7 +25,7 @@ from services.api.http.openapi import answers
 from services.api.http.problems import not_found
 from services.api.http.representation import Negotiated
 from services.api.periods.reading import read_closed_at
-from services.api.spend.moments import AsOf, moment_of
+from services.api.spend.moments import AsOf, stood_at, told_of
 from spendmeter.contracts.gate import as_booked
 
 router = APIRouter(tags=["allocation"], route_class=Negotiated)
@@ -67,15 +67,15 @@ async def read_statement(
     async with database_of(request).reading(caller.tenant, spend=True) as connection:
         await checked_dimension(connection, dimension)
         tenant = await read_tenant(connection, caller.tenant)
-        moment, stood_at = await moment_of(connection, as_of, tenant.calendar())
-        now = stood_at or now
+        stood = await stood_at(connection, as_of, tenant.calendar())
+        now = stood.at if stood else now
         days = month_of(month, tenant, now)
-        complete = NOT_MEASURED if moment else await completeness(request, connection)
-        versions = (await read_versions(connection, dimension, stood_at)).get(dimension, [])
+        complete = NOT_MEASURED if stood else await completeness(request, connection)
+        versions = (await read_versions(connection, dimension, stood and stood.at)).get(dimension, [])
         centre = as_booked(dimension, cost_centre)
         reader = PeriodReader(
             connection=connection, tenant=tenant, dimension=dimension, versions=versions, kept=kept,
-            centre=centre, moment=moment,
+            centre=centre, moment=stood and stood.moment,
         )  # fmt: skip
         handed = await reader.own(days[0])
         lines = [*lines_of(handed, centre, days), *await reader.corrections(days[0])]
@@ -89,7 +89,7 @@ async def read_statement(
         first_day=days[0],
         until=days[1],
         tz=str(tenant.zone),
-        as_of=moment and moment.at,
+        **told_of(stood, tenant.zone),
         is_over=tenant.timeline.midnight(days[1]) <= now,
         closed_at=closed_at,
         totals=totals_of_lines(lines, tenant.currency),

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.http.models import Complete, DecimalString
+from services.api.http.models import AsItStood, DecimalString
 from spendmeter.contracts.money import ZERO
 
 PartName = Literal["days", "volume", "mix", "tokens_per_call", "cache", "price", "new", "gone", "unsplit"]
@@ -61,7 +61,7 @@ class ComparedPeriod(BaseModel):
     length: int
 
 
-class SpendChanges(Complete):
+class SpendChanges(AsItStood):
     """The answer. Currencies have rows of their own; contributors of a currency add up to it, part by
     part."""
 

@@ -11,6 +11,7 @@ from services.api.http.compared import FromTo
 from services.api.spend.closed import ClosedSums, GroupKey, GroupSum
 from services.api.spend.groups import in_all, read_groups
 from services.api.spend.question import Filters, SpendCursor, SpendQuestion
+from spendmeter.book.as_of import Moment
 from spendmeter.book.reading import Coverage
 
 SPLIT_MAX = 2_000
@@ -31,12 +32,13 @@ async def read_used(
     team: str,
     closed: ClosedSums,
     most: int,
+    moment: Moment | None = None,
 ) -> dict[GroupKey, GroupSum] | None:
-    """Every group of the period; None = more than `most`."""
+    """Every group of the period, now or as it stood at a moment; None = more than `most`."""
     question = SpendQuestion(
         cursor=SpendCursor(question="", start=span[0], end=span[1]), spent=coverage, zone=zone,
         group_by=dimensions, filters=filters, measure="effective", top=1, edges=span,
-        with_series=False, with_usage=True, now=now, team=team,
+        with_series=False, with_usage=True, now=now, team=team, moment=moment,
     )  # fmt: skip
     placed = await read_groups(connection, question, closed, 2 * most)  # most pieces of a period are large
     groups = None if placed is None else in_all(placed)

@@ -24,7 +24,7 @@ from services.api.database.transactions import Onlooker, TenantConnection, datab
 from services.api.dimensions.names import known_dimensions
 from services.api.http.compared import Compare, FromTo, lengths_of, measure_of, shift_of
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, dimensions_of, filters_of
-from services.api.http.models import Complete
+from services.api.http.models import NOT_MEASURED, Complete
 from services.api.http.openapi import answers
 from services.api.http.problems import invalid
 from services.api.http.representation import JSON, Negotiated
@@ -40,11 +40,13 @@ from services.api.http.spans import (
     whole_minutes,
 )
 from services.api.spend.closed import ClosedSums, GroupKey, GroupSum
+from services.api.spend.moments import AsOf, stood_at, told_of
 from services.api.spend.past import cover_past, cover_period
 from services.api.spend.question import Filters
+from spendmeter.book.as_of import Moment, StoodAt
 
 TOP_MAX = 1_000
-PARAMETERS = "from to range tz compare before_from before_to group_by parts top".split()
+PARAMETERS = "from to range tz compare before_from before_to group_by parts top as_of".split()
 
 router = APIRouter(tags=["spend"], route_class=Negotiated)
 
@@ -72,6 +74,7 @@ async def get_changes(
     top: Annotated[
         int, Query(ge=1, le=TOP_MAX, description="contributors of each currency, the largest change first")
     ] = 20,
+    as_of: AsOf = None,
 ) -> Response:
     """The change of effective cost between two periods, in parts that sum to it to the last digit, and who
     contributed. Without a range, of the last seven days. A period that is not over is compared up to now,
@@ -80,11 +83,14 @@ async def get_changes(
     One thing after the other is set from what it was to what it is: the length of the period, calls, the
     models that they go to, how large each is, how much of its input is cached, and last what a unit costs; so
     what two things did together counts for the later one. Of hours, gigabytes and seats no call is counted
-    but they themselves. Amounts are those of `/v1/spend`."""
+    but they themselves. Amounts are those of `/v1/spend`.
+
+    With `as_of` amounts and quantities are as the book stood then. What units are worth, which weighs parts
+    against each other, is always what is known now: nobody wrote down what it was taken for then."""
     parameters = in_whole_minutes(request.query_params.multi_items())
     filters = filters_of(parameters, PARAMETERS)
     group = dimensions_of(group_by)
-    now = datetime.now(UTC)
+    asked_at = datetime.now(UTC)
     minutes = dict(parameters)
     span = span._replace(start=minutes.get("from"), end=minutes.get("to"))
     if span[:3] == (None, None, None):
@@ -95,16 +101,18 @@ async def get_changes(
             check_dimensions(group, filters, await known_dimensions(connection, [*group, *filters]))
             tenant = await read_tenant(connection, caller.tenant)
             calendar = tenant.calendar(span.tz)
+            stood = await stood_at(connection, as_of, calendar, caller.team)
+            now = stood.at if stood else asked_at
             period = _period(span, calendar, now)
             before = _before(period, compare, (before_from, before_to), calendar, now)
             question = _ChangeQuestion(
                 tenant=tenant, onlooker=caller.onlooker, calendar=calendar, period=period, before=before,
-                group_by=group, filters=filters, now=now,
+                group_by=group, filters=filters, now=now, stood=stood,
             )  # fmt: skip
             found = await _read(request, connection, question)
         return _written(found, with_parts=parts, top=top)
 
-    key = question_key(request, caller.onlooker, parameters), now.replace(second=0, microsecond=0)
+    key = question_key(request, caller.onlooker, parameters), asked_at.replace(second=0, microsecond=0)
     content = await shared_answers_of(request).get(key, answer, fresh=wants_fresh(request))
     return Response(content, media_type=JSON)
 
@@ -119,6 +127,11 @@ class _ChangeQuestion:
     group_by: Sequence[str]
     filters: Filters
     now: datetime
+    stood: StoodAt | None
+
+    @property
+    def moment(self) -> Moment | None:
+        return self.stood.moment if self.stood else None
 
 
 _Sides = tuple[Mapping[GroupKey, GroupSum], Mapping[GroupKey, GroupSum]]
@@ -167,9 +180,10 @@ def _before(
 
 async def _read(request: Request, connection: TenantConnection, question: _ChangeQuestion) -> _FoundChanges:
     tenant, now = question.tenant, question.now
-    complete = await completeness_for(request, connection, question.onlooker)
-    coverage = await cover_period(connection, tenant, question.period)
-    edges, past = await cover_past(connection, tenant, question.before)
+    moment = question.moment
+    complete = NOT_MEASURED if moment else await completeness_for(request, connection, question.onlooker)
+    coverage = await cover_period(connection, tenant, question.period, moment)
+    edges, past = await cover_past(connection, tenant, question.before, moment)
     before = edges[0], edges[-1]
     closed: ClosedSums = request.app.state.closed
 
@@ -178,6 +192,7 @@ async def _read(request: Request, connection: TenantConnection, question: _Chang
             await read_used(
                 connection, covered, span, dimensions=dimensions, filters=question.filters,
                 zone=question.calendar.zone, now=now, team=question.onlooker.team, closed=closed, most=most,
+                moment=moment,
             )
             for span, covered in ((before, past), (question.period, coverage))
         ]  # fmt: skip
@@ -241,6 +256,7 @@ def _written(found: _FoundChanges, *, with_parts: bool, top: int) -> bytes:
     answer: dict[str, Any] = {
         "currency": own,
         "tz": str(zone),
+        **told_of(question.stood, zone, question.onlooker.team),
         **{
             name: {"from": span[0].astimezone(zone), "to": span[1].astimezone(zone), "length": int(length)}
             for (name, span), length in zip(spans.items(), lengths, strict=True)

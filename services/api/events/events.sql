@@ -51,7 +51,7 @@ WHERE version <= $1 AND type = ANY ($2::text[]) AND ($3::text[] IS NULL OR provi
 
 -- name: list
 -- Entries of [from, to), newest first, after ($4, $5, $6); $3 null = of every series, $8 = also those that no longer
--- count: with them or without, they add up to the same.
+-- count: with them or without, they add up to the same. $9: as the book stood at this moment; null = as it stands.
 SELECT p.occurred_at AS time, p.recorded_at, p.identity, p.seq, p.catalog_version, p.accounting_period, p.status,
     p.currency, p.list, p.contracted, p.effective, p.about::json ->> 'source' AS source,
     p.about::json ->> 'id' AS id, dimensions(s) AS dimensions
@@ -60,10 +60,11 @@ FROM (
     WHERE e.recorded_on >= recorded_from($1) AND e.occurred_at >= $1 AND e.occurred_at < $2
         AND ($3::bytea[] IS NULL OR e.series_id = ANY ($3))
         AND (e.occurred_at, e.identity, e.seq) < ($4, $5, $6)
+        AND booked_by($9, e.origin_partition, e.origin_offset, e.recorded_at)
         AND ($8 OR (e.seq % 2 = 0 AND NOT EXISTS (
             SELECT FROM entries r
             WHERE r.recorded_on >= e.recorded_on AND r.occurred_at = e.occurred_at AND r.identity = e.identity
-                AND r.seq = e.seq + 1)))
+                AND r.seq = e.seq + 1 AND booked_by($9, r.origin_partition, r.origin_offset, r.recorded_at))))
     ORDER BY e.occurred_at DESC, e.identity DESC, e.seq DESC LIMIT $7
 ) AS p JOIN series s USING (tenant, series_id)
 ORDER BY p.occurred_at DESC, p.identity DESC, p.seq DESC

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from services.api.events.sums import EntryKind, signs_of
-from services.api.http.models import Complete, DecimalString
+from services.api.http.models import AsItStood, Complete, DecimalString
 from spendmeter.pricing.causes import Cause
 from spendmeter.pricing.explain import Contest
 
@@ -196,7 +196,7 @@ class ListedEvent(LedgerEntry):
     dimensions: Dimensions
 
 
-class EventList(Complete):
+class EventList(AsItStood):
     """Newest first; `next_cursor` is null on the last page."""
 
     TABLES: ClassVar = ("events",)

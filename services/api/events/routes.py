@@ -16,18 +16,22 @@ from services.api.events.models import (
 )
 from services.api.events.read_receipt import SQL, read_receipt
 from services.api.events.waiting import WAIT_S_MAX, Waiters, wait_s
-from services.api.events.within import Limit, read_within
+from services.api.events.within import Limit, calendar_of, read_within
 from services.api.http.cursors import decode_cursor, page
 from services.api.http.filters import FILTER_PARAMETERS, check_dimensions, filters_of
+from services.api.http.models import NOT_MEASURED
 from services.api.http.openapi import answers
 from services.api.http.problems import forbidden, invalid
 from services.api.http.representation import Negotiated
 from services.api.http.spans import SpanParameters
+from services.api.spend.moments import AsOf, stood_at, told_of
 from services.api.spend.sums import read_series
+from spendmeter.book.as_of import StoodAt
 from spendmeter.contracts.event_identity import identity
+from spendmeter.contracts.event_reading import TIME_AHEAD_MAX
 from spendmeter.contracts.events import Instant
 
-PARAMETERS = ("source", "id", "wait", "entries", "from", "to", "range", "tz", "limit", "cursor")
+PARAMETERS = ("source", "id", "wait", "entries", "from", "to", "range", "tz", "limit", "cursor", "as_of")
 
 router = APIRouter(tags=["events"], route_class=Negotiated)
 
@@ -61,11 +65,15 @@ async def get_events(
     ] = "in_force",
     limit: Limit = 50,
     cursor: str = "",
+    as_of: AsOf = None,
 ) -> Receipt | EventList:
     """With `source` and `id`: the event's receipt (received, rated line by line, booked; or rejected, and
     why); with `wait`, as soon as it is there. Without: the booked events of `[from, to)`, newest first,
     filtered like spend. Who sees one team alone is shown no receipt: it tells of copies and corrections,
-    whosever they are."""
+    whosever they are.
+
+    With `as_of` the list is of what was in the book then, each event as it counted; a receipt says of each of
+    its entries when it was recorded, and takes none."""
     filters = filters_of(request.query_params.multi_items(), PARAMETERS)
     if (source is None) != (id is None):
         raise invalid("source", "and id are given together, for a receipt, or not at all")
@@ -73,6 +81,8 @@ async def get_events(
         raise forbidden(
             f"{caller.by} sees one team alone, and receipts are not shown by team: ask for the list"
         )
+    if as_of is not None and source is not None:
+        raise invalid("as_of", "is for the list: a receipt says of each entry when it was recorded")
     if wait is not None:
         if source is None or id is None:
             raise invalid("wait", "is for one event: give its source and id")
@@ -82,14 +92,17 @@ async def get_events(
         check_dimensions([], filters, await known_dimensions(connection, filters))
         if source is not None and id is not None:
             return await read_receipt(request, connection, caller.tenant, source, id)
-        complete = await completeness_for(request, connection, caller.onlooker)
-        within = await read_within(connection, caller.tenant, span)
+        calendar = await calendar_of(connection, caller.tenant, span)
+        stood = await stood_at(connection, as_of, calendar, caller.team)
+        complete = NOT_MEASURED if stood else await completeness_for(request, connection, caller.onlooker)
+        within = await read_within(connection, caller.tenant, span, stood and stood.at)
         series = await read_series(connection, filters) if filters or caller.team else None
-        rows = await _list(connection, within, series, limit, cursor, entries == "all")
+        rows = await _list(connection, within, series, limit, cursor, entries == "all", stood)
     events, more = page(
         ListedEvent, rows, limit, lambda row: (row["time"], row["identity"].hex(), row["seq"])
     )
-    return EventList(events=events, next_cursor=more, **vars(complete))
+    said = told_of(stood, calendar.zone, caller.team) | vars(complete)
+    return EventList(events=events, next_cursor=more, **said)
 
 
 async def _list(
@@ -99,11 +112,17 @@ async def _list(
     limit: int,
     cursor: str,
     every_entry: bool,
+    stood: StoodAt | None,
 ) -> list[Any]:
     at, key, seq = decode_cursor(cursor, tuple[Instant, str, int]) if cursor else (within[1], "", 0)
     try:
         after = (at, bytes.fromhex(key), seq)
     except ValueError:
         raise invalid("cursor", "is not one that this route gave out") from None
-    rows: list[Any] = await connection.fetch(SQL["list"], *within, series, *after, limit + 1, every_entry)
+    moment = None
+    if stood is not None:  # what is dated later than that was nowhere yet
+        moment, within = stood.moment.at, (within[0], min(within[1], stood.at + TIME_AHEAD_MAX))
+    rows: list[Any] = await connection.fetch(
+        SQL["list"], *within, series, *after, limit + 1, every_entry, moment
+    )
     return rows

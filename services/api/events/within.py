@@ -24,11 +24,11 @@ Limit = Annotated[int, Query(ge=1, le=EVENTS_MAX)]
 
 
 async def read_within(
-    connection: TenantConnection, tenant: str, span: SpanQuestion
+    connection: TenantConnection, tenant: str, span: SpanQuestion, now: datetime | None = None
 ) -> tuple[datetime, datetime]:
     """[from, to) in UTC; without an end, until in an hour: an event may be dated so far ahead. Without a
-    start, a day before the end. Days are the tenant's, and of UTC for nobody's ('')."""
-    return await _within(connection, tenant, span, days=1, days_max=EVENT_DAYS_MAX)
+    start, a day before the end. `now`: None = by the clock. Days are as `calendar_of` says."""
+    return await _within(connection, tenant, span, now, days=1, days_max=EVENT_DAYS_MAX)
 
 
 async def asked_within(
@@ -36,17 +36,27 @@ async def asked_within(
 ) -> tuple[datetime, datetime]:
     """The same of corrections and jobs, of which there are few: without a start, RANGE_DAYS_MAX before the
     end. Another process's clock may be ahead as an event may."""
-    return await _within(connection, tenant, span, days=RANGE_DAYS_MAX, days_max=RANGE_DAYS_MAX)
+    return await _within(connection, tenant, span, None, days=RANGE_DAYS_MAX, days_max=RANGE_DAYS_MAX)
+
+
+async def calendar_of(connection: TenantConnection, tenant: str, span: SpanQuestion) -> TenantCalendar:
+    """Days are the tenant's, and of UTC for nobody's ('')."""
+    if tenant:
+        return (await read_tenant(connection, tenant)).calendar(span.tz)
+    return TenantCalendar(zone=zone_of(span.tz or "UTC"))
 
 
 async def _within(
-    connection: TenantConnection, tenant: str, span: SpanQuestion, *, days: int, days_max: int
+    connection: TenantConnection,
+    tenant: str,
+    span: SpanQuestion,
+    now: datetime | None,
+    *,
+    days: int,
+    days_max: int,
 ) -> tuple[datetime, datetime]:
-    now = datetime.now(UTC)
-    if tenant:
-        calendar = (await read_tenant(connection, tenant)).calendar(span.tz)
-    else:
-        calendar = TenantCalendar(zone=zone_of(span.tz or "UTC"))
+    now = now or datetime.now(UTC)
+    calendar = await calendar_of(connection, tenant, span)
     start, end = span_of(span, calendar, now)
     end = now + timedelta(hours=1) if end is None else end
     if start is None:

@@ -37,5 +37,21 @@ class Complete(BaseModel):
     )
 
 
+class AsItStood(Complete):
+    """An answer that may be asked for as the book stood (`as_of`)."""
+
+    as_of: datetime | None = Field(
+        None,
+        description="the moment by which `as_of` was answered: the last one up to it that is proved, or for "
+        "who sees one team the instant itself; null = as it stands",
+    )
+    proved_until: datetime | None = Field(
+        None,
+        description="up to when the book is proved against the events, entry by entry; null while nothing is. "
+        "With `as_of` an answer of a time before it never changes; of a later one it is of the last moment "
+        "that is proved. Without, `/v1/spend` alone says it",
+    )
+
+
 NOT_MEASURED = Complete(complete_through=None, in_flight=None, in_flight_age_s=None)
 """Of what is told as it stood: what was on its way then was not written down."""

@@ -25,6 +25,11 @@ _CONFLICT = Problem(
     "Conflict",
     "in force is revision 3: read it first",
 )
+_UNPROVED = Problem(
+    "`as_of` lies beyond what is proved of the book, by more than a minute",
+    "Not proved",
+    "as_of: the book is proved up to 2026-11-25T10:00:00+00:00, and over 60 s after that nothing is told",
+)
 EXAMPLES: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
 """By the name that a route calls it; a test holds each against the route's model."""
 
@@ -75,6 +80,8 @@ def describe_problems(app: FastAPI, body_bytes_max: Callable[[str], int]) -> Non
             for operation in operations.values():
                 if "requestBody" in operation:
                     operation["responses"]["413"] = too_large
+            if any(each["name"] == "as_of" for each in operations.get("get", {}).get("parameters", ())):
+                operations["get"]["responses"]["409"] = problem_response(409, _UNPROVED, path)
             for method in operations.keys() & _CHANGING:
                 _describe_change(operations[method], path)
 

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from services.api.http.as_it_is import why_not
 from services.api.http.csv_table import csv_of
 from services.api.http.models import Complete
 from services.api.http.parquet_table import parquet_of
@@ -82,7 +83,7 @@ def refuse_unknown(request: Request, known: Sequence[str]) -> None:
     """Raises HttpRefusal (422) for a parameter that is none of these."""
     for name in request.query_params:
         if name == "as_of" and name not in known:
-            raise invalid(name, "is for /v1/spend, /v1/allocations and /v1/statements: this is as it is now")
+            raise invalid(name, why_not(request.url.path))
         if name not in known and name != PRETTY:
             there = f"these are: {', '.join(known)}" if known else "there are none"
             raise invalid(name[:64], f"is not a parameter here; {there}")

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.http.models import Complete, DecimalString
+from services.api.http.models import AsItStood, DecimalString
 from services.api.spend.question import Measure
 from spendmeter.contracts.money import ZERO
 
@@ -63,7 +63,7 @@ class PastSpan(BaseModel):
     to: datetime
 
 
-class Spend(Complete):
+class Spend(AsItStood):
     """The answer. Amounts are plain decimal strings; each currency has rows of its own and is never added
     to another; what stands beside the rows is in `currency`, the tenant's. The rows of `totals` add up to all
     that was spent in the range, whichever page they are of."""
@@ -76,16 +76,6 @@ class Spend(Complete):
     from_: datetime = Field(alias="from")
     to: datetime
     measure: Measure
-    as_of: datetime | None = Field(
-        None,
-        description="the moment by which `as_of` was answered: the last one up to it, or for who sees one "
-        "team it itself; null = as it stands",
-    )
-    proved_until: datetime | None = Field(
-        None,
-        description="up to when the book was proved against the events, entry by entry; null while "
-        "nothing is, and where `as_of` is asked for",
-    )
     compared_with: PastSpan | None = None
     of_which_provisional: DecimalString
     unpriced_events: int

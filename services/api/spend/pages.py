@@ -48,13 +48,16 @@ def page_of(
     """The page that begins at `place` = (bucket, row), and where the next one does (None = it was the last).
 
     A bucket that has not begun has rows only when something in it, or after it, was spent: what is to come is
-    unknown, not 0.
+    unknown, not 0. A page ends with a bucket where it has room for one: what groups there are may have
+    changed by the next page, and within a bucket a row would be told twice, or not at all.
     """
     a_bucket = max(1, len(totals))
     first, row = place[0] + place[1] // a_bucket, place[1] % a_bucket
     started = bisect_right(edges, now, hi=len(edges) - 1)
     spent = max((bisect_right(edges, each.spent.last_minute) for each in totals), default=0)
     buckets = max(started, spent)
+    if row + rows_max >= a_bucket:
+        rows_max -= (row + rows_max) % a_bucket
     beyond = (first - 1) * a_bucket + row + rows_max
     page = Page(first=first, last=min(buckets, (beyond - 1) // a_bucket + 1), row=row, rows_max=rows_max)
     if beyond >= buckets * a_bucket:

@@ -31,7 +31,7 @@ from services.api.spend.buckets import Bucket, bucket_edges
 from services.api.spend.closed import ClosedSums, GroupSum
 from services.api.spend.groups import PlacedSums, cells_of, read_groups, sums_at, totals_of
 from services.api.spend.models import Cut, Spend
-from services.api.spend.moments import AsOf, moment_of
+from services.api.spend.moments import AsOf, stood_at, told_of
 from services.api.spend.pages import GroupTotal, Page, page_of
 from services.api.spend.past import BESIDE_MAX, BucketAmounts, PastSpend, cover_period, read_past, with_gone
 from services.api.spend.question import (
@@ -43,6 +43,7 @@ from services.api.spend.question import (
 )
 from services.api.spend.ratios import MODEL, ratios_of
 from services.api.spend.sums import BucketSums, read_cells, read_totals
+from spendmeter.book.as_of import StoodAt
 from spendmeter.contracts.money import plain, total
 
 TOP_MAX = 1_000
@@ -93,8 +94,9 @@ async def get_spend(
     that spent in the range: the `top` largest by name, and all others in one row. With a bucket, a series of
     the same rows.
 
-    With `as_of` it is as the book stood then: the answer says by which moment (the last one up to it), and
-    never changes. A group that came to nothing then has no row, a quantity of nothing no figure.
+    With `as_of` it is as the book stood then: the answer says by which moment (the last one up to it), and up
+    to where the book is proved; before that it never changes. A group that came to nothing then has no row, a
+    quantity of nothing no figure.
 
     Minutes are kept for 35 days, unless the installation says otherwise. What is older is there by hours of
     the tenant's time zone, to the last digit: a question that cuts through one (bucket=minute, a time such as
@@ -113,8 +115,9 @@ async def get_spend(
             check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
             tenant = await read_tenant(connection, caller.tenant)
             calendar = tenant.calendar(span.tz)
-            moment, stood_at = await moment_of(connection, as_of, calendar)
-            now = stood_at or asked_at
+            stood = await stood_at(connection, as_of, calendar, caller.team)
+            moment = stood.moment if stood else None
+            now = stood.at if stood else asked_at
             start, end = span_of(span, calendar, now)
             place = SpendCursor(question=digest, start=now, end=now)
             if cursor:
@@ -140,7 +143,7 @@ async def get_spend(
             found = await _read(
                 request,
                 connection,
-                _Asked(question, tenant, caller.onlooker, compare, ratios),
+                _Asked(question, tenant, caller.onlooker, compare, ratios, stood),
                 rows_max=limit,
             )
         return _written(found)
@@ -156,6 +159,7 @@ class _Asked(NamedTuple):
     onlooker: Onlooker
     compare: Compare | None
     ratios: bool
+    stood: StoodAt | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +167,7 @@ class _Found:
     """All that an answer is written from."""
 
     question: SpendQuestion
+    stood: StoodAt | None
     currency: str
     totals: list[GroupTotal]
     page: Page | None
@@ -203,6 +208,7 @@ async def _read(request: Request, connection: TenantConnection, asked: _Asked, *
         cells = cells_of(placed, question, totals, page)
     return _Found(
         question=question,
+        stood=asked.stood,
         currency=currency,
         totals=totals,
         page=page,
@@ -246,8 +252,9 @@ def _written(found: _Found) -> bytes:
         "series": [_row(found, each, n) | spans[n] for n, each in rows],
         "next_cursor": question.cursor.at(bucket=following[0], row=following[1]) if following else None,
         **vars(found.complete),
-        "proved_until": found.proved_until,
     }
+    if found.stood is None:
+        answer["proved_until"] = found.proved_until
     return msgspec.json.encode(answer)
 
 
@@ -263,20 +270,12 @@ def _heading(found: _Found) -> dict[str, Any]:
         "from": cursor.start.astimezone(question.zone),
         "to": cursor.end.astimezone(question.zone),
         "measure": question.measure,
-        "as_of": _stood(question),
+        **told_of(found.stood, question.zone, question.team),
         "compared_with": _told(found.past, question),
         "of_which_provisional": plain(total(each.spent.sums["of_which_provisional"] for each in own)),
         "unpriced_events": sum(each.spent.sums["unpriced_events"] for each in totals),
         "next_groups": cursor.at(skip=cursor.skip + question.top, bucket=1, row=0) if has_more else None,
     }
-
-
-def _stood(question: SpendQuestion) -> datetime | None:
-    """When the book was as it is told. Who sees one team is told what they asked: when a moment was written
-    says that somebody was at work."""
-    if question.moment is None:
-        return None
-    return (question.now if question.team else question.moment.at).astimezone(question.zone)
 
 
 def _told(past: PastSpend | None, question: SpendQuestion) -> dict[str, datetime] | None:

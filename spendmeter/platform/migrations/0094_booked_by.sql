@@ -1,0 +1,23 @@
+-- As it stood, entry by entry: whether one was in the book at a moment.
+-- depends: 0087_moments
+
+-- migrate: apply
+
+-- By its offset, as docs/decisions/as-of.md says: `moment` is one of `moments`, null = now, when all are. Of a partition that
+-- the moment does not know nothing was there.
+CREATE FUNCTION booked_by(moment timestamptz, of_partition int, of_offset bigint, recorded timestamptz) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT moment IS NULL OR coalesce((
+        SELECT recorded < coalesce((SELECT c.ended_at FROM closed_accounts c
+                WHERE c.partition = of_partition AND n.account > 0
+                ORDER BY c.ended_at OFFSET greatest(n.account - 1, 0) LIMIT 1), '-infinity')
+            OR of_offset < n.next_offset AND recorded < coalesce((SELECT c.ended_at FROM closed_accounts c
+                WHERE c.partition = of_partition ORDER BY c.ended_at OFFSET n.account LIMIT 1), 'infinity')
+        FROM moments m CROSS JOIN unnest(m.partitions, m.accounts, m.next_offsets) AS n (partition, account, next_offset)
+        WHERE m.at = moment AND n.partition = of_partition
+    ), false)
+$$;
+
+-- migrate: rollback
+
+DROP FUNCTION booked_by(timestamptz, int, bigint, timestamptz);
