@@ -17,6 +17,8 @@ DayPeriod = tuple[date, date]
 """[first day, day after the last) in UTC."""
 PAID = frozenset({"commitment", "spend_commitment"})
 """Effects that cost something though nothing is used."""
+STEPPED = frozenset({"graduated", "volume"})
+"""Effects that state what a quantity costs, whatever it was booked at."""
 _UTC = ZoneInfo("UTC")
 _DAY = timedelta(days=1)
 

@@ -1,11 +1,13 @@
 """What is added up by when it was recorded, for answers as the book stood, held against the entries."""
 
+from decimal import Decimal
 from typing import Any
 
 from spendmeter.verify.report import Report
 from spendmeter.verify.sql import SQL
 from spendmeter.verify.streams import ROWS_AT_ONCE
 
+ZERO = Decimal()
 MOMENTS_MAX = 500
 """Held against the entries, of all that there are: the first, the last and every so many between them. What
 came between two of these is compared as one sum."""
@@ -36,7 +38,7 @@ def _find(row: Any, by_whom: str, when: str, report: Report) -> None:
         f"{when}"
     )
     wrong = [
-        f"{name} is {said or 0:f}, {by_whom} {should or 0:f}"
+        f"{name} is {said or ZERO:f}, {by_whom} {should or ZERO:f}"
         for name, said, should in zip(COLUMNS, row["said"], row["should"], strict=True)
         if (said or 0) != (should or 0)
     ]

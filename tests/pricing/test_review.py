@@ -18,6 +18,7 @@ from spendmeter.contracts.catalog import (
     FxRate,
     HoursWindow,
     PeriodTerm,
+    Step,
     Withdrawal,
 )
 from spendmeter.contracts.entry_ids import identified
@@ -282,6 +283,16 @@ def test_a_period_term_that_true_ups_cannot_book_is_refused_with_its_rule(
     (finding,) = lint([], [period_term(**said)])
     assert finding.severity == "error"
     assert rule in finding.message
+
+
+@pytest.mark.parametrize("effect", ["graduated", "volume"])
+def test_steps_that_do_not_say_of_which_calls_take_what_batch_calls_cost_less_back(effect: str) -> None:
+    steps: dict[str, Any] = {"effect": effect, "quantity": "0", "steps": (Step(over="0", price="2"),)}
+    (finding,) = lint([], [period_term(**steps)])
+    assert (finding.rule, finding.severity) == ("period-terms", "warning")
+    assert "what batch calls cost less is taken back: say batch = false" in finding.message
+    for batch in (False, True):
+        assert lint([], [period_term(**steps, when=Conditions(batch=batch))]) == []
 
 
 def test_a_period_term_that_no_period_can_follow_cannot_be_put_in_force() -> None:

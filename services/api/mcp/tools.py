@@ -33,6 +33,11 @@ TOOLS = {
         QuestionTool("forecast", "What a budget's period will have come to.", "/v1/budgets/{id}/forecast"),
         QuestionTool("periods", "Which months are closed, and what each had.", "/v1/periods"),
         QuestionTool("invoice", "Why a provider's bill and the book differ.", "/v1/invoices/variance"),
+        QuestionTool(
+            "true_ups",
+            "Terms of whole periods: steps, allowances, commitments, used and unused.",
+            "/v1/true-ups",
+        ),
         QuestionTool("price", "What a model costs, and since when.", "/v1/catalog/model"),
     )
 }

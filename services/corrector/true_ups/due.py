@@ -22,6 +22,7 @@ from spendmeter.contracts.money import EXACT, ZERO, plain, quantised, total
 from spendmeter.contracts.true_ups import SKU, UNIT
 from spendmeter.pricing.period_terms import (
     PAID,
+    STEPPED,
     DayPeriod,
     TenantPeriodTerms,
     days_of,
@@ -32,8 +33,6 @@ from spendmeter.pricing.period_terms import (
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.true_up import BookedUsage, covers, true_up, true_up_id
 
-STEPPED = frozenset({"graduated", "volume"})
-"""Effects that state what a quantity costs, whatever it was booked at."""
 MONEY = "spend_commitment"
 _MINUTE = timedelta(minutes=1)
 _GONE = "the term does not count any more"

@@ -37,7 +37,7 @@ RESTS = 20
 """A tenant rests for so many times as long as it took: what comes late all day takes a twentieth of the
 corrector at most, and makes as many fewer revisions the more there are."""
 DAYS_BACK = 400
-"""So far back lie days that a new version of the catalog is applied to: no older event is accepted."""
+"""So far back lie days that other terms, names or rates are applied to: no older event is accepted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +72,12 @@ class TrueUpKeeper:
         if tenant is None:
             await connection.execute(SQL["forget_others"])
             return Kept(standing=standing)
+        basis = await connection.fetchval(SQL["basis"], tenant, newest)
+        if await connection.fetchval(SQL["is_worked_out"], tenant, horizon, basis):
+            async with connection.transaction():
+                after = await move(connection, standing)
+                await connection.execute(SQL["put_mark"], tenant, horizon, newest, basis)
+            return Kept(standing=after, more=True)
         if not await _is_folded(connection, now):
             return Kept(standing=standing)
         try:
@@ -82,18 +88,24 @@ class TrueUpKeeper:
             return Kept(standing=after, more=True)
         try:
             async with connection.transaction():
-                return await self._keep(connection, standing, tenant, book, horizon)
+                return await self._keep(connection, standing, tenant, book, horizon, basis)
         finally:
             took = self.clock() - began
             self._resting[tenant] = began + took + self.rests * took
 
     async def _keep(
-        self, connection: Any, standing: Standing, tenant: str, book: PriceBook, horizon: date
+        self,
+        connection: Any,
+        standing: Standing,
+        tenant: str,
+        book: PriceBook,
+        horizon: date,
+        basis: str,
     ) -> Kept:
         terms = TenantPeriodTerms(book.period_terms, book.agreement(tenant))
         for reason in terms.refused.values():
             log().warning("a term of a period cannot be booked", tenant=tenant, reason=reason)
-        days = await _days_due(connection, tenant, book.version, horizon)
+        days = await _days_due(connection, tenant, basis, horizon)
         standings, left = [], []
         silent_max = await connection.fetchval(SQL["silent_max"])
         await connection.execute(SQL["be_silent"], RECKONING_MAX)
@@ -109,7 +121,7 @@ class TrueUpKeeper:
             await connection.execute(SQL["put_period"], *_period_row(tenant, each, book.version))
         for term, (start, _) in left:
             await connection.execute(SQL["drop_period"], tenant, term, start)
-        await connection.execute(SQL["put_mark"], tenant, horizon, book.version)
+        await connection.execute(SQL["put_mark"], tenant, horizon, book.version, basis)
         changed = [day_of(tenant, each.at) for each in booked]
         return Kept(standing=after, booked=len(booked), changed=changed, more=True)
 
@@ -121,7 +133,7 @@ async def _pass_over(
     async with connection.transaction():
         after = await move(connection, standing)
         await connection.execute(SQL["take_due"], tenant, horizon)
-        await connection.execute(SQL["put_mark"], tenant, horizon, version)
+        await connection.execute(SQL["put_mark"], tenant, horizon, version, "")
     return after
 
 
@@ -138,11 +150,11 @@ async def _is_folded(connection: Any, now: datetime) -> bool:
     return True
 
 
-async def _days_due(connection: Any, tenant: str, version: int, horizon: date) -> Sequence[tuple[date, date]]:
+async def _days_due(connection: Any, tenant: str, basis: str, horizon: date) -> Sequence[tuple[date, date]]:
     """Spans of days whose periods are to be worked out again."""
     due = await connection.fetch(SQL["take_due"], tenant, horizon)
     mark = await connection.fetchrow(SQL["mark"], tenant)
-    if mark is None or mark["catalog_version"] != version:
+    if mark is None or mark["basis"] != basis:
         return [(horizon - timedelta(days=DAYS_BACK), horizon)]
     day = timedelta(days=1)
     spans = [(each, each + day) for each in sorted({row["day"] for row in due})]

@@ -21,7 +21,7 @@ from spendmeter.pricing import checks
 from spendmeter.pricing.agreements import ANYBODY, agreements
 from spendmeter.pricing.conditions import STANDARD, CatalogError, Specificity, specificity
 from spendmeter.pricing.dates import hold_at_once
-from spendmeter.pricing.period_terms import check_bookable
+from spendmeter.pricing.period_terms import STEPPED, check_bookable
 from spendmeter.pricing.price_book import PriceBook
 from spendmeter.pricing.price_lists import Sku
 from spendmeter.pricing.renamed import renamed
@@ -208,10 +208,18 @@ def _from(since: datetime | None) -> str:
 
 
 def _period_terms(new: Iterable[CatalogEntry]) -> Iterator[LintFinding]:
-    """What no period could follow, and so nobody will book."""
+    """What no period could follow, and so nobody will book; and what one would that is seldom meant."""
     for term in new:
         if isinstance(term, PeriodTerm):
             try:
                 check_bookable(term)
             except CatalogError as error:
                 yield finding("period-terms", "error", str(error), term)
+            else:
+                if term.effect in STEPPED and term.when.batch is None:
+                    message = (
+                        f"period term {term.id} ({term.effect}): its steps are what a quantity costs, "
+                        "however it was served, so what batch calls cost less is taken back: say batch = "
+                        "false, and another term for batch = true"
+                    )
+                    yield finding("period-terms", "warning", message, term)

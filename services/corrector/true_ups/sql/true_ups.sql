@@ -28,9 +28,38 @@ SELECT recorded_at FROM entries
 WHERE origin_partition = $1 AND origin_offset >= $2 AND origin_offset < $3 AND recorded_at >= $4 AND recorded_at < $5
 ORDER BY origin_offset LIMIT 1
 
+-- name: basis
+-- What of version $2 of the catalog the periods of tenant $1 follow from, beside what was used and what that was booked at: terms
+-- of periods, what is agreed with the tenant, names, and the rates of currencies that its terms or periods are in. Prices are
+-- none of it: what they change, events are priced anew for, and their days are due.
+WITH gone AS (
+    SELECT jsonb_array_elements_text(body::jsonb -> 'entries') AS id FROM catalog_entries
+    WHERE type = 'spendmeter.catalog.withdrawal.v1' AND version <= $2
+), stated AS (
+    SELECT id, type, provider, body FROM catalog_entries
+    WHERE version <= $2 AND tenant IN ('', $1) AND id NOT IN (SELECT id FROM gone)
+), terms AS (
+    SELECT lower(provider) AS provider, body::jsonb ->> 'currency' AS currency FROM stated
+    WHERE type = 'spendmeter.catalog.period.v1'
+)
+SELECT md5(coalesce(string_agg(id, ' ' ORDER BY id), '')) FROM stated
+WHERE CASE type
+    WHEN 'spendmeter.catalog.price.v1' THEN false WHEN 'spendmeter.catalog.adjustment.v1' THEN false
+    WHEN 'spendmeter.catalog.withdrawal.v1' THEN false WHEN 'spendmeter.catalog.unit.v1' THEN false
+    WHEN 'spendmeter.catalog.model.v1' THEN lower(provider) IN (SELECT provider FROM terms)
+    WHEN 'spendmeter.catalog.fx.v1' THEN body::jsonb ->> 'base' IN (
+        SELECT currency FROM terms UNION SELECT currency FROM true_up_periods WHERE tenant = $1)
+    ELSE true END
+
+-- name: is_worked_out
+-- Whether nothing of tenant $1 is to be worked out before day $2 but for another version of the catalog, which has the same
+-- basis $3.
+SELECT EXISTS (SELECT FROM true_up_marks WHERE tenant = $1 AND horizon >= $2 AND basis = $3)
+    AND NOT EXISTS (SELECT FROM true_ups_due WHERE tenant = $1 AND day < $2)
+
 -- name: mark
 -- How far the tenant's periods are worked out; no row = not at all.
-SELECT horizon, catalog_version FROM true_up_marks WHERE tenant = $1
+SELECT horizon, basis FROM true_up_marks WHERE tenant = $1
 
 -- name: take_due
 -- Days before $2 of which something has changed since.
@@ -103,6 +132,6 @@ DELETE FROM true_up_periods WHERE tenant = $1 AND term = $2 AND period_start = $
 
 -- name: put_mark
 -- How far they are worked out now.
-INSERT INTO true_up_marks AS m (tenant, horizon, catalog_version) VALUES ($1, $2, $3)
+INSERT INTO true_up_marks AS m (tenant, horizon, catalog_version, basis) VALUES ($1, $2, $3, $4)
 ON CONFLICT (tenant) DO UPDATE SET horizon = greatest(m.horizon, excluded.horizon),
-    catalog_version = greatest(m.catalog_version, excluded.catalog_version)
+    catalog_version = greatest(m.catalog_version, excluded.catalog_version), basis = excluded.basis

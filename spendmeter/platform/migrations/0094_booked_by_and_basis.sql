@@ -1,5 +1,5 @@
--- As it stood, entry by entry: whether one was in the book at a moment.
--- depends: 0087_moments
+-- As it stood, entry by entry: whether one was in the book at a moment. And from what of the catalog periods were worked out.
+-- depends: 0086_true_ups 0087_moments
 
 -- migrate: apply
 
@@ -18,6 +18,11 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     ), false)
 $$;
 
+-- The entries of the catalog, beside prices, that a tenant's periods follow from, as a digest; '' = not known. Another version
+-- with the same ones changes no period by itself.
+ALTER TABLE true_up_marks ADD COLUMN basis text NOT NULL DEFAULT '';
+
 -- migrate: rollback
 
+ALTER TABLE true_up_marks DROP COLUMN basis;
 DROP FUNCTION booked_by(timestamptz, int, bigint, timestamptz);
