@@ -64,6 +64,7 @@ PAGES = {
     "unbooked": "unbooked",
     "resubmit": "resubmit?source=bot&id=req-7",
     "corrections": "corrections",
+    "true-ups": "true-ups",
     "channels": "channels",
     "rules": "rules",
     "rule": "rule?id=first-seen",

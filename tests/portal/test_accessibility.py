@@ -32,17 +32,17 @@ async def test_axe_finds_nothing_serious_on_any_page(browser: Browser, address: 
     page = await context.new_page()
     await page.goto(address)
     await expect(page.get_by_role("button", name="Log in")).to_be_visible()
-    found = await _troubles(page, "log-in")
+    found = await troubles(page, "log-in")
     await log_in(page, address, admin)
     for name, place in pages.items():
         await page.goto(f"{address}/#/{place}")
         await _settled(page, place)
-        found += await _troubles(page, name)
+        found += await troubles(page, name)
     await context.close()
     assert not found, "\n".join(found)
 
 
-async def _troubles(page: Page, name: str) -> list[str]:
+async def troubles(page: Page, name: str) -> list[str]:
     """In each scheme, on each screen."""
     return [
         f"{name}, {scheme}, {size}: {each}"

@@ -15,7 +15,7 @@ from tests.portal.page import api
 
 SHUT = (
     "event?source=a&id=b", "run", "incidents", "incident?id=1", "agents", "outcomes", "models", "estimate", "decisions",
-    "allocation", "statement?centre=search", "plan", "export", "catalog", "model?provider=p&sku=m", "changes", "inbox",
+    "allocation", "statement?centre=search", "true-ups", "plan", "export", "catalog", "model?provider=p&sku=m", "changes", "inbox",
     "proposal?id=1", "quality", "unbooked", "corrections", "resubmit", "rerate?id=1", "channels", "channel?id=1", "rules",
     "rule?id=1", "keys", "audit", "dimensions", "terms", "privacy",
 )  # fmt: skip

@@ -47,9 +47,9 @@ class AsItStood(Complete):
     )
     proved_until: datetime | None = Field(
         None,
-        description="up to when the book is proved against the events, entry by entry; null while nothing is. "
-        "With `as_of` an answer of a time before it never changes; of a later one it is of the last moment "
-        "that is proved. Without, `/v1/spend` alone says it",
+        description="up to when the book is proved against the events, entry by entry; null while nothing "
+        "is. With `as_of` an answer of a time before it never changes, and of a later one it is of the last "
+        "moment that is proved. Without, `/v1/spend` alone says it",
     )
 
 

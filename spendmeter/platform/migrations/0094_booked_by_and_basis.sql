@@ -1,5 +1,5 @@
 -- As it stood, entry by entry: whether one was in the book at a moment. And from what of the catalog periods were worked out.
--- depends: 0086_true_ups 0087_moments
+-- depends: 0086_true_ups 0088_by_month
 
 -- migrate: apply
 
@@ -17,6 +17,17 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         WHERE m.at = moment AND n.partition = of_partition
     ), false)
 $$;
+
+-- `spent_as_of` reads entries by the month of their recording, too: what it reads them from has that day. It stays when this is
+-- rolled back, and goes with 0088.
+DO $do$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'entry_sums'::regclass AND attname = 'recorded_on') THEN
+        EXECUTE 'CREATE OR REPLACE VIEW entry_sums WITH (security_invoker = true) AS '
+            || replace(pg_get_viewdef('entry_sums'::regclass), 'END AS corrected', 'END AS corrected, e.recorded_on');
+    END IF;
+END
+$do$;
 
 -- The entries of the catalog, beside prices, that a tenant's periods follow from, as a digest; '' = not known. Another version
 -- with the same ones changes no period by itself.

@@ -55,9 +55,16 @@ export async function call(method, path, body, tenant = session.tenant) {
   return answer;
 }
 
+// The instant of which pages are told as it stood; "" = now.
+let stood = "";
+const STOOD = ["/v1/spend", "/v1/spend/changes", "/v1/events"];
+export const asAt = (at) => (stood = at);
+export const whenAsked = () => (stood ? Date.parse(stood) : Date.now());
+
 // A path with parameters; undefined ones are left out, arrays repeat.
 export function withParameters(path, parameters = {}) {
   const query = new URLSearchParams();
+  if (stood && STOOD.includes(path) && !parameters.source) query.append("as_of", stood);
   for (const [name, value] of Object.entries(parameters)) {
     for (const each of Array.isArray(value) ? value : [value])
       if (each !== undefined && each !== null) query.append(name, each);

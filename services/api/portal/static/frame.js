@@ -2,6 +2,7 @@
 // how fresh the figures are, and whose they are.
 
 import { session } from "./api.js";
+import { TOLD, asOfChoice, showProved, showStood } from "./as-of.js";
 import { el, setText } from "./dom.js";
 import { completeness, inFlight, money } from "./format.js";
 import { link } from "./links.js";
@@ -68,7 +69,9 @@ export function showPlace(path, query, { ranged, compared }) {
   controls.replaceChildren(
     ...(ranged ? [rangeChoice(path, query)] : []),
     ...(compared ? [comparisonChoice(path, query)] : []),
+    ...(Object.hasOwn(TOLD, path) ? [asOfChoice(query, (at) => stand(path, query, at))] : []),
   );
+  showStood(path, query, withAsOf(path, query, undefined));
   const part = place.tabs?.[path];
   document.title = `${part && part !== place.label ? `${place.label}: ${part}` : place.label} · Spendmeter`;
 }
@@ -98,7 +101,7 @@ const tabLink = (to, label, path, kept) =>
 // The same address with another range; a page of pages begins anew.
 const withRange = (path, query, range) => {
   const rest = Object.fromEntries(
-    [...query].filter(([name]) => !["range", "from", "to", "compare"].includes(name)),
+    [...query].filter(([name]) => !["range", "from", "to", "compare", "as_of"].includes(name)),
   );
   const filters = {};
   for (const name of query.keys())
@@ -107,10 +110,13 @@ const withRange = (path, query, range) => {
   return link(path, { ...range, ...plain, filters });
 };
 
+const withAsOf = (path, query, at) => withRange(path, query, { ...rangeOf(query), as_of: at });
+const stand = (path, query, at) => (location.hash = withAsOf(path, query, at));
+
 function rangeChoice(path, query) {
   const custom = Boolean(query.get("from")) && !rangeProblem(query);
   const chosen = custom ? CUSTOM : (query.get("range") ?? USUAL_RANGE);
-  const { compare } = rangeOf(query);
+  const { compare, as_of } = rangeOf(query);
   const options = Object.entries(RANGES).map(([value, label]) =>
     el("option", { value, selected: value === chosen }, label),
   );
@@ -119,7 +125,8 @@ function rangeChoice(path, query) {
     options.push(el("option", { value: CUSTOM, selected: true }, words));
   }
   const change = ({ target }) => {
-    if (target.value !== CUSTOM) location.hash = withRange(path, query, { range: target.value, compare });
+    if (target.value === CUSTOM) return;
+    location.hash = withRange(path, query, { range: target.value, compare, as_of });
   };
   return el("select", { id: "range", "aria-label": "Range", on: { change } }, options);
 }
@@ -142,10 +149,13 @@ function comparisonChoice(path, query) {
 export function showProgress(answer) {
   live.hidden = !answer;
   if (!answer) return;
+  showProved(answer);
   const { complete_through: through, of_which_provisional: provisional = "0", currency } = answer;
-  live.classList.toggle("behind", !through || answer.in_flight !== 0);
-  const words = [through ? `${completeness(through, session.tz)} ${session.tz}` : "catching up"];
-  if (answer.in_flight !== 0) words.push(`in flight ${inFlight(answer)}`);
+  const behind = !answer.as_of && answer.in_flight !== 0;
+  live.classList.toggle("behind", behind || !(through || answer.as_of));
+  const complete = through ? `${completeness(through, session.tz)} ${session.tz}` : "catching up";
+  const words = [answer.as_of ? "as it stood" : complete];
+  if (behind) words.push(`in flight ${inFlight(answer)}`);
   if (currency)
     words.push(provisional === "0" ? "nothing provisional" : `${money(provisional, currency)} provisional`);
   if (answer.unpriced_events) words.push(`${answer.unpriced_events} events without a price`);

@@ -1,6 +1,7 @@
 // Which page is shown, and the beat at which it asks again.
 
 import { call, describeTrouble, get, isTrouble, updateSession } from "./api.js";
+import { askAsOf } from "./as-of.js";
 import { el } from "./dom.js";
 import { showFrame, showPlace, showProgress, showTrouble } from "./frame.js";
 import { link } from "./links.js";
@@ -38,6 +39,7 @@ const pages = {
   allocation: async () => (await import("./allocation.js")).allocationPage,
   statement: async () => (await import("./statement.js")).statementPage,
   invoices: async () => (await import("./invoices.js")).invoicesPage,
+  "true-ups": async () => (await import("./true-ups.js")).trueUpsPage,
   plan: async () => (await import("./plan.js")).planPage,
   export: async () => (await import("./export.js")).exportPage,
   quality: async () => (await import("./quality.js")).qualityPage,
@@ -91,6 +93,7 @@ async function showPage() {
     const make = await makerOf(path, query, ranged);
     if (overtaken()) return;
     shown = { path, query };
+    askAsOf(path, query);
     showPlace(path, query, { ranged, compared: COMPARED.includes(path) });
     if (page?.make !== make || !page.accept?.(query)) openPage(make, query);
   } catch (error) {

@@ -49,6 +49,7 @@ export const PLACES = [
       allocation: "Who pays",
       statement: "Statements",
       invoices: "Invoices",
+      "true-ups": "Terms of periods",
       plan: "Plan",
       export: "Export",
     },

@@ -1,5 +1,6 @@
 // The one range of a page, and what it is held against: both in the address, of the whole page.
 
+import { whenAsked } from "./api.js";
 import { daysBefore, iso, momentToMinute, monthBefore, wholeMinute } from "./format.js";
 
 export const RANGES = {
@@ -25,8 +26,8 @@ const nameOf = (query) =>
 export const comparisonOf = (query) =>
   Object.hasOwn(COMPARISONS, query.get("compare") ?? "") ? query.get("compare") : "previous";
 
-// [from, to) in ms of an address's range, as of now.
-export function spanOf(query, tz, now = Date.now()) {
+// [from, to) in ms of an address's range, as of now or of when it is told as it stood.
+export function spanOf(query, tz, now = whenAsked()) {
   if (query.get("from") && query.get("to"))
     return [Date.parse(query.get("from")), Date.parse(query.get("to"))];
   const end = wholeMinute(now) + 60_000;
@@ -69,10 +70,10 @@ export const spanInWords = ([from, to], tz) => `${momentToMinute(from, tz)} – 
 
 // What every address of a page with a range hands on.
 export function rangeOf(query) {
-  const compare = query.get("compare") ?? undefined;
+  const kept = { compare: query.get("compare") ?? undefined, as_of: query.get("as_of") ?? undefined };
   return query.get("from")
-    ? { from: query.get("from"), to: query.get("to"), compare }
-    : { range: query.get("range") ?? undefined, compare };
+    ? { from: query.get("from"), to: query.get("to"), ...kept }
+    : { range: query.get("range") ?? undefined, ...kept };
 }
 
 export const spanParameters = ([from, to]) => ({ from: iso(from), to: iso(to) });
