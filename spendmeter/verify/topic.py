@@ -13,6 +13,8 @@ POLL_MS = 500
 SILENT_POLLS_MAX = 20
 """Polls without progress before the broker counts as not answering."""
 FETCH_BYTES_MAX = 4 * 1024 * 1024
+FETCH_WAIT_MS_MAX = 50
+"""A fetch that waits at the end of one partition keeps the next partition waiting for so long."""
 RECORDS_AT_ONCE = 2_000
 
 TopicRecord = tuple[int, bytes | None]
@@ -32,6 +34,7 @@ class TopicReader:
             auto_offset_reset="none",
             enable_auto_commit=False,
             max_partition_fetch_bytes=FETCH_BYTES_MAX,
+            fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
         )
         self._at: TopicPartition | None = None
         self._read: list[TopicRecord] = []
