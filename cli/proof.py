@@ -45,6 +45,8 @@ def command(
     for finding in answer["findings"]:
         whose = f"{finding['tenant']}: " if finding["tenant"] else ""
         say(f"{finding['found_at'][:19]}Z  {finding['id']}  {whose}{finding['named']}: {finding['what']}")
+        if finding["gone_at"]:
+            say(f"    not found any more since {finding['gone_at'][:19]}Z")
         if finding["seen_at"]:
             say(f"    seen by {finding['seen_by']}: {finding['note']}")
     if not answer["findings"]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
 from services.reconciler.catalog import SQL
+from services.reconciler.corrections import CORRECTOR, NO_TOPIC
 from services.reconciler.proof import Proof
 from services.reconciler.proving import WINDOW, Proving
 from services.reconciler.reading import WindowReader
@@ -37,14 +38,17 @@ class Again:
     proof: Proof
     sums: SumsProof
     share: float = SHARE
+    _looked: list[tuple[int, str, int, int]] = field(default_factory=list)
 
     async def round(self) -> None:
         """Prove all of it once more."""
-        began = time.monotonic()
+        began, round_began = time.monotonic(), await self.proof.now()
+        self._looked = []
         async for _ in self._pieces():
             await asyncio.sleep((time.monotonic() - began) * (1 / self.share - 1))
             await self.first.caught_up.wait()
             began = time.monotonic()
+        await self.proof.put_right(round_began, self._looked)
         await asyncio.sleep(REST_S)
 
     async def _pieces(self) -> AsyncIterator[None]:
@@ -52,12 +56,15 @@ class Again:
             if row["marked_topic"] != row["origin_topic"]:
                 continue
             account = self.first.account(row["partition"], row["origin_topic"], row["next_origin"])
-            for begin in range(max(account.begins, row["first_origin"]), row["looked"], WINDOW):
-                end = min(begin + WINDOW, row["looked"])
+            first, looked = max(account.begins, row["first_origin"]), row["looked"]
+            self._looked.append((row["partition"], row["origin_topic"], first, looked))
+            for begin in range(first, looked, WINDOW):
+                end = min(begin + WINDOW, looked)
                 judged = await self.reader.judge(account, row["opened_at"], begin, end)
                 await self.proof.note(judged.findings)
                 yield
         corrected = await self.pool.fetchval(SQL["corrector"], column=1)
+        self._looked.append((CORRECTOR, NO_TOPIC, 0, corrected))
         for begin in range(0, corrected, WINDOW):
             judged = await self.reader.judge_corrections(begin, min(begin + WINDOW, corrected))
             await self.proof.note(judged.findings)

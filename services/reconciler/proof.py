@@ -51,6 +51,17 @@ class Proof:
             ),
         )
 
+    async def now(self) -> datetime:
+        """By the clock that findings are written by."""
+        at: datetime = await self.pool.fetchval(SQL["now"])
+        return at
+
+    async def put_right(self, since: datetime, looked: Sequence[tuple[int, str, int, int]]) -> None:
+        """All was looked at again since then: what was not found is gone. `looked`: partition, topic, from where
+        to where."""
+        partitions = zip(*looked, strict=True) if looked else ((), (), (), ())
+        await self.pool.execute(SQL["gone"], since, *map(list, partitions))
+
     async def begin(self, partition: int, origin_topic: str, first_origin: int) -> None:
         """Of a partition that was never looked at, or whose topic was another."""
         await self.pool.execute(SQL["begin"], partition, origin_topic, first_origin)

@@ -28,7 +28,7 @@ def test_a_finding_opens_one_critical_incident_that_names_it_until_somebody_has_
     assert (opened.severity, opened.title) == ("critical", "The book is wrong: acme bot/e7: missing")
     assert look(WRONG).proposals([opened]) == []
     assert look(WRONG).ending(opened) == ""
-    assert look(RIGHT).ending(opened) == "an operator has seen all of it"
+    assert look(RIGHT).ending(opened) == "all of it was seen by an operator, or put right"
 
 
 def test_a_line_that_stands_still_is_told_with_its_reason_and_is_over_when_it_moves() -> None:

@@ -75,6 +75,19 @@ async def test_a_finding_that_an_operator_has_seen_lets_the_proof_go_on_and_stay
     assert await prover.owner.fetchval("SELECT seen_by FROM findings_seen(10)") == "root"
 
 
+async def test_what_somebody_has_put_right_is_gone_with_the_next_round(prover: Prover) -> None:
+    await prover.moment(LATER, 30, 30)
+    await prover.owner.execute(WRONG_DIGIT)
+    await prover.proving.look()
+    assert await prover.proved_until() is None
+    await prover.owner.execute(WRONG_DIGIT.replace("+", "-"))
+    await prover.again.round()
+    await prover.proving.look()
+    assert await prover.proved_until() == LATER
+    assert len(await prover.found()) == 1
+    assert await prover.owner.fetchval("SELECT gone_at IS NOT NULL FROM findings_seen(10)")
+
+
 async def test_an_edited_rollup_is_named_and_holds_the_proof(prover: Prover) -> None:
     await prover.moment(NOON, 30, 30)
     await prover.proving.look()

@@ -81,7 +81,7 @@ class ProofLook:
         subject = incident.rule_id.removeprefix(PROOF)
         if subject in self._troubles or "reconciler" in self._troubles:
             return ""  # while nobody looks, nothing is known to be over
-        return {"book": "an operator has seen all of it", "line": "it moves again"}.get(
+        return {"book": "all of it was seen by an operator, or put right", "line": "it moves again"}.get(
             subject, "it looks at the book again"
         )
 

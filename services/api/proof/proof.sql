@@ -8,7 +8,7 @@ SELECT partition, first_origin, looked, next_origin, without_record, looked_at F
 
 -- name: findings
 -- What was found wrong, what nobody has seen first: of the tenant, or of all.
-SELECT encode(id, 'hex') AS id, tenant, invariant, what, named, partition, origin_offset, found_at, last_seen_at,
+SELECT encode(id, 'hex') AS id, tenant, invariant, what, named, partition, origin_offset, found_at, last_seen_at, gone_at,
     coalesce(note, '') AS note, coalesce(seen_by, '') AS seen_by, seen_at
 FROM findings_seen($1)
 

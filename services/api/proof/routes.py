@@ -33,6 +33,7 @@ class ProofFindingAnswer(BaseModel):
     origin_offset: int | None
     found_at: datetime
     last_seen_at: datetime = Field(description="when the reconciler found it the last time")
+    gone_at: datetime | None = Field(description="when all was looked at again and it was not found")
     note: str = Field(description="why the proof may go on past it")
     seen_by: str
     seen_at: datetime | None
@@ -62,7 +63,7 @@ class ProofAnswer(BaseModel):
     proved_until: datetime | None
     proved_at: datetime | None = Field(description="when that was looked at last")
     line: str = Field(description="why the line stood still then; empty = it moved")
-    unseen: int = Field(description="findings below that nobody has seen")
+    unseen: int = Field(description="findings below that are there and nobody has seen")
     findings: list[ProofFindingAnswer]
     marks: list[ProvedMark]
 
@@ -111,7 +112,7 @@ async def _read(connection: TenantConnection, tenant: str) -> ProofAnswer:
         proved_until=until["held_until"] if until else None,
         proved_at=until["proved_at"] if until else None,
         line=until["line"] if until else "",
-        unseen=sum(each.seen_at is None for each in findings),
+        unseen=sum(each.seen_at is None and each.gone_at is None for each in findings),
         findings=findings,
         marks=[ProvedMark(**row) for row in marks],
     )

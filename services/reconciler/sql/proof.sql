@@ -33,11 +33,28 @@ UPDATE proved_marks SET looked_at = clock_timestamp() WHERE partition = ANY ($1:
 -- What is wrong, once each.
 INSERT INTO proof_findings AS f (id, tenant, invariant, what, named, origin_topic, partition, origin_offset)
 SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::bigint[])
-ON CONFLICT (id) DO UPDATE SET last_seen_at = now()
+ON CONFLICT (id) DO UPDATE SET last_seen_at = now(), gone_at = NULL
+
+-- part: in_the_way
+-- Whether a finding f stops the proof: it is there still, and nobody has seen it.
+f.gone_at IS NULL AND NOT EXISTS (SELECT FROM proof_acts a WHERE a.finding = f.id)
 
 -- name: unseen
--- How many findings nobody has seen.
-SELECT count(*) FROM proof_findings f WHERE NOT EXISTS (SELECT FROM proof_acts a WHERE a.finding = f.id)
+-- How many findings are there that nobody has seen.
+SELECT count(*) FROM proof_findings f WHERE {in_the_way}
+
+-- name: gone
+-- What was not found again though all was looked at since $1, in these partitions from these offsets on: somebody has put
+-- it right.
+UPDATE proof_findings f SET gone_at = now()
+WHERE f.last_seen_at < $1 AND f.gone_at IS NULL AND (f.partition IS NULL OR EXISTS (
+    SELECT FROM unnest($2::int[], $3::text[], $4::bigint[], $5::bigint[]) AS looked (partition, topic, since, until)
+    WHERE f.partition = looked.partition AND f.origin_topic = looked.topic AND f.origin_offset >= looked.since
+        AND f.origin_offset < looked.until))
+
+-- name: now
+-- By the clock that findings are written by.
+SELECT clock_timestamp()
 
 -- name: prove
 -- Proved is what was looked at, up to the first finding that nobody has seen.
@@ -45,8 +62,7 @@ UPDATE proved_marks m SET next_origin = n.next_origin
 FROM (
     SELECT partition, greatest(first_origin, least(looked, (
         SELECT min(f.origin_offset) FROM proof_findings f
-        WHERE f.partition = p.partition AND f.origin_topic = p.origin_topic
-            AND NOT EXISTS (SELECT FROM proof_acts a WHERE a.finding = f.id)))) AS next_origin
+        WHERE f.partition = p.partition AND f.origin_topic = p.origin_topic AND {in_the_way}))) AS next_origin
     FROM proved_marks p
 ) AS n
 WHERE n.partition = m.partition AND n.next_origin <> m.next_origin
@@ -67,8 +83,7 @@ SELECT u.moment, coalesce((
             SELECT * FROM moments WHERE at <= u.moment ORDER BY at DESC LIMIT 1
         ) AS m
     ), true) AS holds,
-    EXISTS (SELECT FROM proof_findings f
-        WHERE f.partition IS NULL AND NOT EXISTS (SELECT FROM proof_acts a WHERE a.finding = f.id)) AS sums_are_wrong
+    EXISTS (SELECT FROM proof_findings f WHERE f.partition IS NULL AND {in_the_way}) AS sums_are_wrong
 FROM (SELECT (SELECT moment FROM proved_until) AS moment) AS u
 
 -- name: next_moments
