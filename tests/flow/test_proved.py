@@ -36,7 +36,7 @@ async def book(proved: System) -> Any:
 def proof(system: System) -> dict[str, Any]:
     """As an operator sees it."""
     key = system.state.environment["SPENDMETER_ADMIN_KEY"]
-    answer = httpx.get(f"{system.api}v1/proof", headers={"Authorization": f"Bearer {key}"}, timeout=30)
+    answer = httpx.get(f"{system.api}/v1/proof", headers={"Authorization": f"Bearer {key}"}, timeout=30)
     found: dict[str, Any] = answer.raise_for_status().json()
     return found
 
