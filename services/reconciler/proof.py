@@ -57,8 +57,8 @@ class Proof:
         return at
 
     async def put_right(self, since: datetime, looked: Sequence[tuple[int, str, int, int]]) -> None:
-        """All was looked at again since then: what was not found is gone. `looked`: partition, topic, and from
-        where to where."""
+        """All was looked at again since then: what was not found is gone. `looked`: partition, topic, from
+        which offset to which."""
         partitions = zip(*looked, strict=True) if looked else ((), (), (), ())
         await self.pool.execute(SQL["gone"], since, *map(list, partitions))
 
