@@ -27,6 +27,12 @@ ROLLED_UP = """
 SELECT (SELECT coalesce(sum(events), 0) FROM rollups_minute WHERE shard >= 0)
     - (SELECT coalesce(sum(booked), 0) FROM positions)
 """
+PROVED_S_MAX = 120.0
+UNPROVED = """
+SELECT coalesce(sum(p.next_origin - coalesce(m.next_origin, 0)), 0)
+FROM positions p LEFT JOIN proved_marks m USING (partition)
+"""
+FOUND = "SELECT invariant || ': ' || what || ' ' || named FROM proof_findings ORDER BY found_at LIMIT 3"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +81,16 @@ async def compared(owner: asyncpg.Connection, log: Path, seed: int) -> Differenc
 async def rolled_up_otherwise(owner: asyncpg.Connection) -> int:
     """Events in the rollups beyond those that are booked; less than 0 = some are missing there."""
     return int(await owner.fetchval(ROLLED_UP))
+
+
+async def unproved(owner: asyncpg.Connection) -> str:
+    """What the reconciler says of the book, once it has looked at all of it: '' = nothing is wrong."""
+    deadline = time.monotonic() + PROVED_S_MAX
+    while not (found := [each for (each,) in await owner.fetch(FOUND)]) and await owner.fetchval(UNPROVED):
+        if time.monotonic() > deadline:
+            return f"{await owner.fetchval(UNPROVED):,} offsets are not proved after {PROVED_S_MAX:.0f} s"
+        await asyncio.sleep(0.2)
+    return f"the reconciler found {'; '.join(found)}" if found else ""
 
 
 async def recovered(system: System, since: float) -> float:

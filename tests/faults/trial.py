@@ -18,7 +18,7 @@ import httpx
 import msgspec
 import psutil
 
-from tests.faults.compared import AWAY, compared, recovered, rolled_up_otherwise
+from tests.faults.compared import AWAY, compared, recovered, rolled_up_otherwise, unproved
 from tests.faults.loading import PRICES, accepted, under_load
 from tests.faults.watch import Watch, watching
 from tests.flow.system import System, eventually
@@ -120,6 +120,7 @@ class Stage:
                 await watch.settle(SETTLED_S_MAX)
                 found = await compared(watch.owner, log, seed)
                 elsewhere = await rolled_up_otherwise(watch.owner)
+                unsure = await unproved(watch.owner)
         except NotHere as why:
             return msgspec.structs.replace(told, not_run=str(why))
         except FAILURES as failure:
@@ -131,7 +132,7 @@ class Stage:
             doubled=found.doubled + max(0, elsewhere),
             recovery_s=round(recovery_s, 1),
             seen=seen,
-            wrong=found.wrong or (f"the rollups have {elsewhere:+} events" if elsewhere else ""),
+            wrong=found.wrong or (f"the rollups have {elsewhere:+} events" if elsewhere else unsure),
         )
 
     async def _strike(self, fault: Fault, log: Path, seed: int) -> tuple[str, float]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from tests.faults.compared import compared
+from tests.faults.compared import compared, unproved
 from tests.faults.harness import VICTIMS, Harness
 from tests.faults.trial import FAILURES, Outcome, Stage, worded
 from tests.faults.watch import watching
@@ -29,4 +29,5 @@ async def crash(stage: Stage, name: str, seed: int) -> Outcome:
     log = stage.folder / f"sent-{seed}.jsonl"
     async with watching(stage.system) as watch:
         found = await compared(watch.owner, log, seed)
+        told = msgspec.structs.replace(told, wrong=told.wrong or found.wrong or await unproved(watch.owner))
     return msgspec.structs.replace(told, events=found.events, lost=found.lost, doubled=found.doubled)
