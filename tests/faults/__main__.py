@@ -72,6 +72,7 @@ def run_stage(name: str, faults: Sequence[str], options: argparse.Namespace) -> 
                 seed = options.seed * 1000 + [*FAULTS].index(fault)
                 outcomes[fault] = asyncio.run(tried(stage, fault, seed))
                 print(f"{fault}: {said(outcomes[fault])} ({time.monotonic() - began:.0f} s)", flush=True)
+                keep([outcomes[fault]], options.scale)
             why = verified(stage)
     except NotHere as missing:
         return [Outcome(name=fault, seed=0, at=at, not_run=str(missing)) for fault in faults]
@@ -89,6 +90,14 @@ def run_stage(name: str, faults: Sequence[str], options: argparse.Namespace) -> 
     else:
         shutil.rmtree(folder)
     return list(outcomes.values())
+
+
+def keep(outcomes: Sequence[Outcome], scale: float) -> None:
+    """With what the other faults' last runs said, and as the table; nothing of faults that were shortened."""
+    if scale == 1:
+        everything = kept() | {each.name: each for each in outcomes}
+        KEPT.write_bytes(msgspec.json.format(msgspec.json.encode(list(everything.values()))))
+        PAGE.write_text(page(everything))
 
 
 def said(outcome: Outcome) -> str:
@@ -117,10 +126,7 @@ def main() -> int:
         if chosen := [name for name in names if name in options.only]:
             print(f"on a system with {stage}:", flush=True)
             outcomes += run_stage(stage, chosen, options)
-    if options.scale == 1:
-        everything = kept() | {each.name: each for each in outcomes}
-        KEPT.write_bytes(msgspec.json.format(msgspec.json.encode(list(everything.values()))))
-        PAGE.write_text(page(everything))
+            keep(outcomes, options.scale)
     wrong = [each.name for each in outcomes if each.wrong]
     print(
         f"{len(outcomes)} faults in {time.monotonic() - began:.0f} s; wrong: {', '.join(wrong) or 'nothing'}"
