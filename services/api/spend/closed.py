@@ -16,16 +16,19 @@ from typing import Any, NamedTuple
 from spendmeter.book.cover import Piece
 from spendmeter.contracts.money import plain
 
-GROUPS_MAX = 40_000
-"""Kept in all: some 140 MB, with their texts."""
-TENANT_GROUPS_MAX = 20_000
-"""Kept of one tenant: 60 models by day over 90 days, with what they were before and what of it is tokens."""
+GROUPS_MAX = 80_000
+"""Kept in all: some 280 MB, with their texts."""
+TENANT_GROUPS_MAX = 40_000
+"""Kept of one tenant: what fifty people look at, each at the month of another team, beside 200 teams by day
+over 60 days."""
 READ_MAX = 6_000
 """Read at once: of more groups Postgres says the largest (`sums.py`)."""
 WIDE_MAX = 1_000
 WIDE_FOR = timedelta(minutes=10)
 """So long a question that had too many groups is not asked for all of them: then it may have fewer."""
 
+Pieces = Piece | tuple[Piece, ...]
+"""One, or several in a row that were added up: in the generation that is the sum of theirs."""
 Grouping = tuple[Any, ...]
 """For a viewer of which team, by which dimensions, with which filter."""
 GroupKey = tuple[str, tuple[str, ...]]
@@ -71,10 +74,10 @@ class _Kept:
 
 @dataclass(eq=False)
 class _Tenant:
-    kept: OrderedDict[tuple[Grouping, Piece], _Kept] = field(default_factory=OrderedDict)
+    kept: OrderedDict[tuple[Grouping, Pieces], _Kept] = field(default_factory=OrderedDict)
     size: int = 0
 
-    def drop(self, key: tuple[Grouping, Piece]) -> None:
+    def drop(self, key: tuple[Grouping, Pieces]) -> None:
         if old := self.kept.pop(key, None):
             self.size -= old.size
 
@@ -95,7 +98,7 @@ class ClosedSums:
         """Groups kept, and one for each piece."""
         return sum(tenant.size for tenant in self._tenants.values())
 
-    def get(self, tenant: str, grouping: Grouping, piece: Piece, generation: int | None) -> PieceSums | None:
+    def get(self, tenant: str, grouping: Grouping, piece: Pieces, generation: int | None) -> PieceSums | None:
         """What was put there in the same generation; None = nothing that can be kept."""
         of = self._tenants.get(tenant)
         found = of.kept.get((grouping, piece)) if of else None
@@ -105,7 +108,7 @@ class ClosedSums:
         return found.groups
 
     def put(
-        self, tenant: str, grouping: Grouping, piece: Piece, generation: int | None, groups: PieceSums
+        self, tenant: str, grouping: Grouping, piece: Pieces, generation: int | None, groups: PieceSums
     ) -> None:
         """Keep it, unless it has no generation, and forget what was not asked for longest."""
         if generation is None:

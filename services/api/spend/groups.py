@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from services.api.database.transactions import TenantConnection
@@ -16,12 +18,15 @@ from services.api.spend.pages import GroupTotal, Page
 from services.api.spend.question import SpendQuestion
 from services.api.spend.sums import BucketSums, in_order, nothing, spent_of, statements
 from spendmeter.book.cover import Piece, cut, in_minutes
-from spendmeter.book.reading import FOR_GOOD, Coverage, generations
+from spendmeter.book.reading import FOR_GOOD, Coverage, Generations, generations
 from spendmeter.contracts.money import EXACT, ZERO, total, totals
 
 PIECES_MAX = 1_000
 MINUTES_MAX = 120
 """Kept one by one: how often each has changed is read with every question."""
+
+RUN = 8
+"""Pieces of a bucket in a row whose sum is kept too: a month of days is not added up for each look at it."""
 
 _ADD: Mapping[type, Callable[[Iterable[Any]], Any]] = {int: sum, Decimal: total}
 
@@ -103,7 +108,35 @@ async def _placed(
     for piece, groups in zip(missing, read, strict=True):
         found[piece] = groups
         closed.put(tenant, grouping, piece, seen.of(piece), groups)
-    return [(place, found[piece]) for place, piece in parts]
+    placed = [(place, piece, found[piece]) for place, piece in parts]
+    return _in_runs(placed, seen, closed, tenant, grouping)
+
+
+def _in_runs(
+    placed: Sequence[tuple[int, Piece, PieceSums]],
+    seen: Generations,
+    closed: ClosedSums,
+    tenant: str,
+    grouping: Grouping,
+) -> PlacedSums:
+    """Each RUN of one bucket that can be kept as one, the rest one by one."""
+    shorter: list[tuple[int, PieceSums]] = []
+    for place, of_bucket in groupby(placed, key=itemgetter(0)):
+        each = list(of_bucket)
+        for at in range(0, len(each), RUN):
+            run = each[at : at + RUN]
+            pieces = tuple(piece for _, piece, _ in run)
+            numbers = [seen.of(piece) for piece in pieces]
+            known = [number for number in numbers if number is not None]
+            if len(known) < RUN:
+                shorter += [(place, groups) for *_, groups in run]
+                continue
+            sums = closed.get(tenant, grouping, pieces, sum(known))
+            if sums is None:
+                sums = added_up(item for *_, groups in run for item in groups.items())
+                closed.put(tenant, grouping, pieces, sum(known), sums)
+            shorter.append((place, sums))
+    return shorter
 
 
 async def _read(
@@ -132,20 +165,20 @@ async def _read(
     return list(read)
 
 
-def in_all(placed: PlacedSums) -> dict[GroupKey, GroupSum]:
-    """What each group came to, all pieces together."""
-    return added_up((key, each) for _, piece in placed for key, each in piece.items())
+def in_all(placed: PlacedSums, *, usage: bool = True) -> dict[GroupKey, GroupSum]:
+    """What each group came to, all pieces together; without `usage` its quantities are of no account."""
+    return added_up(((key, each) for _, piece in placed for key, each in piece.items()), usage=usage)
 
 
 def totals_of(placed: PlacedSums, question: SpendQuestion, own_currency: str) -> list[GroupTotal]:
     """As `sums.read_totals` has them."""
     rows = []
-    groups = in_all(placed)
+    groups = in_all(placed, usage=question.with_usage)
     for currency in {currency for currency, _ in groups}:
         named, others = _ranked(groups, currency, question)
         rows += [_total(question, key, groups[key], place=place) for place, key in enumerate(named, 1)]
         if others:
-            rest = added_up(((currency, ()), groups[key]) for key in others)
+            rest = added_up((((currency, ()), groups[key]) for key in others), usage=question.with_usage)
             rows.append(_total(question, (currency, ()), rest[currency, ()], others=len(others)))
     return in_order(rows, question, own_currency)
 
@@ -183,12 +216,13 @@ def cells_of(
         cells[each.currency, each.place, 0] = each.spent
     if page:
         places = places_of(totals, question)
-        summed = added_up(
+        met = (
             ((key[0], places.get(key), number), each)
             for number, piece in placed
             if page.first <= number <= page.last
             for key, each in piece.items()
         )
+        summed = added_up(met, usage=question.with_usage)
         cells.update(summed)
     return cells
 
@@ -215,15 +249,16 @@ def sums_at(
     )
 
 
-def added_up(groups: Iterable[tuple[K, GroupSum]]) -> dict[K, GroupSum]:
+def added_up(groups: Iterable[tuple[K, GroupSum]], *, usage: bool = True) -> dict[K, GroupSum]:
     """What stands under the same key is added up; what was read stays as it was."""
     met: defaultdict[K, list[GroupSum]] = defaultdict(list)
     for key, each in groups:
         met[key].append(each)
-    return {key: of[0] if len(of) == 1 else _sum(of) for key, of in met.items()}
+    return {key: of[0] if len(of) == 1 else _sum(of, usage) for key, of in met.items()}
 
 
-def _sum(of: Sequence[GroupSum]) -> GroupSum:
-    sums = {name: _ADD[type(first)](each.sums[name] for each in of) for name, first in of[0].sums.items()}
-    usage = totals(quantity for each in of for quantity in each.usage.items())
-    return GroupSum(max(each.last_minute for each in of), sums, usage)
+def _sum(of: Sequence[GroupSum], usage: bool) -> GroupSum:
+    first = of[0].sums
+    sums = {name: _ADD[type(first[name])]([each.sums[name] for each in of]) for name in first}
+    used = totals(quantity for each in of for quantity in each.usage.items()) if usage else {}
+    return GroupSum(max([each.last_minute for each in of]), sums, used)

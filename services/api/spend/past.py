@@ -45,7 +45,7 @@ class PastSpend:
 
     def groups(self) -> Mapping[GroupKey, GroupSum]:
         """All that spent then."""
-        return in_all(self.placed)
+        return in_all(self.placed, usage=False)
 
     def amounts(self, totals: Sequence[GroupTotal], question: SpendQuestion) -> BucketAmounts:
         """What each total came to then, in all (0) and by the bucket of then."""
@@ -85,7 +85,7 @@ def past_edges(spans: Sequence[datetime], shift: SpanShift) -> tuple[list[dateti
 
 def with_gone(placed: PlacedSums, past: PastSpend) -> PlacedSums:
     """Also the groups that spent then alone: 0 is said of them."""
-    there = in_all(placed)
+    there = in_all(placed, usage=False)
     return [*placed, (1, {key: nothing() for key in past.groups() if key not in there})]
 
 
