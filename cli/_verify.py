@@ -101,6 +101,10 @@ def _figures(report: Report) -> Iterator[tuple[str, str]]:
     if facts["submissions"] is not None:
         yield "submissions", f"{facts['submissions']:,}"
         yield "copies beyond the log", f"{facts['copies_beyond_the_log']:,}"
+    if through := facts.get("closed_through"):
+        yield "days closed", f"through {through}"
+    for each in facts.get("put_backs", ()):
+        yield "book put back", f"{each['began_at'][:16]}Z by {each['by']}: {each['reason']}"
     amounts = [f"{Decimal(amount).normalize():,f} {currency}" for currency, amount in facts["list"].items()]
     yield "list amounts", ", ".join(amounts) or "none"
     rate = facts["records"] / max(facts["seconds"], 0.001)

@@ -37,6 +37,9 @@ def command(
         list[Path] | None, typer.Option(help="A sender's log, .jsonl or .jsonl.gz; may be repeated.")
     ] = None,
     prices: Annotated[Path | None, typer.Option(help="The table of literal prices (TOML).")] = None,
+    roots: Annotated[
+        list[Path] | None, typer.Option(help="Roots that were kept, as spendmeter chain writes them.")
+    ] = None,
     kafka: Annotated[
         str | None, typer.Option(help="HOST:PORT, with KAFKA_SASL_*; else the running system's.")
     ] = None,
@@ -55,6 +58,7 @@ def command(
     Examples:
       spendmeter verify
       spendmeter verify --submissions sent.jsonl.gz --prices prices.toml
+      spendmeter verify --roots acme-roots.jsonl
       spendmeter verify --json | jq .invariants.I4
     """
     import asyncpg
@@ -78,6 +82,7 @@ def command(
             topic_prefix=topic_prefix,
             submissions=submissions or (),
             literals=literals.load(prices) if prices else None,
+            roots=roots or (),
             settle_s=settle,
         )
         report = asyncio.run(_watched(request))

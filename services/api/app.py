@@ -25,6 +25,7 @@ from services.api.budgets import routes as budgets
 from services.api.catalog import routes as catalog
 from services.api.catalog.past_changes import PastChanges
 from services.api.catalog.price_books import PriceBooks
+from services.api.chain import routes as chain
 from services.api.changes import routes as changes
 from services.api.changes.prices import PastPrices
 from services.api.channels import deliveries as channel_deliveries
@@ -107,6 +108,7 @@ PARTS = (
     true_ups,
     accounting,
     proof,
+    chain,
     imports,
     invoices,
     exports,

@@ -10,15 +10,17 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.ledger.book import prepare
+from services.ledger.chain import Chain
 from services.ledger.lane import Lane
 from services.ledger.minutes import MinuteDays
 from services.ledger.moments import Moments
 from services.ledger.months import Months
 from services.ledger.roller import Roller
+from services.ledger.roots_topic import RootsTopic
 from services.ledger.scopes import ScopeHours
 from services.ledger.totals import Totals
 from services.ledger.watch import Watch
-from spendmeter.contracts.topics import SPEND_TOTALS, USAGE_EVENTS, USAGE_RATED
+from spendmeter.contracts.topics import LEDGER_ROOTS, SPEND_TOTALS, USAGE_EVENTS, USAGE_RATED
 from spendmeter.platform.kafka import log_reader, money_consumer, producer, running
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import create_pool
@@ -54,6 +56,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
         self._admin: KafkaAdmin
         self._pool: asyncpg.Pool[asyncpg.Record]
         self._totals: Totals
+        self._chain: Chain
 
     def not_ready(self) -> str:
         """Why nothing (or not everything) is booked; '' = all is well."""
@@ -90,6 +93,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                 self._tasks.create_task(self._totals.run())
                 self._tasks.create_task(Roller(pool=self._pool, meters=self._meters).run())
                 self._tasks.create_task(Moments(pool=self._pool, meters=self._meters).run())
+                self._tasks.create_task(self._chain.run())
                 self._tasks.create_task(ScopeHours(pool=self._pool, meters=self._meters).run())
                 minutes = MinuteDays(
                     pool=self._pool, meters=self._meters, kept_days=self._settings.minutes_kept_days
@@ -115,6 +119,13 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
             topic=settings.topic_prefix + SPEND_TOTALS.name,
             meters=self._meters,
         )
+        roots = RootsTopic(
+            name=settings.topic_prefix + LEDGER_ROOTS.name,
+            admin=self._admin,
+            consumer=money_consumer(settings, group=None),
+            producer=sender,
+        )
+        self._chain = Chain(pool=self._pool, topic=roots, meters=self._meters)
         watch = Watch(
             lanes=self._lanes,
             consumer=self._consumer,
@@ -125,7 +136,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
             meters=self._meters,
         )
         try:
-            async with running(self._admin, sender, self._consumer, logs):
+            async with running(self._admin, sender, self._consumer, logs, roots.consumer):
                 self._watch = watch
                 yield watch
         finally:

@@ -27,12 +27,16 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     retention_days: int = 0
     compacted: bool = False
     """The last record of each key stays for ever."""
+    kept_for_ever: bool = False
+    """Every record does, also of one key: a second record is to be seen beside the first."""
 
     def config(self) -> dict[str, str]:
         """The broker's settings of this topic."""
         settings = {"max.message.bytes": str(MESSAGE_BYTES_MAX)}
         if self.compacted:
             return settings | {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.5"}
+        if self.kept_for_ever:
+            return settings | {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
         return settings | {"cleanup.policy": "delete", "retention.ms": str(self.retention_days * _DAY_MS)}
 
 
@@ -47,6 +51,7 @@ SPEND_TOTALS = TOPICS["spend.totals"]
 ALERTS_EVENTS = TOPICS["alerts.events"]
 USAGE_CORRECTIONS = TOPICS["usage.corrections"]
 USAGE_OUTCOMES = TOPICS["usage.outcomes"]
+LEDGER_ROOTS = TOPICS["ledger.roots"]
 
 
 def partition_of(key: bytes, partitions: int) -> int:

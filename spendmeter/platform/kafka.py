@@ -132,13 +132,13 @@ def _look_at(batch: asyncio.Future[RecordMetadata]) -> None:
 
 
 async def read_to_end(
-    consumer: AIOKafkaConsumer, partition: TopicPartition, *, last: int | None = None
+    consumer: AIOKafkaConsumer, partition: TopicPartition, *, last: int | None = None, since: int = 0
 ) -> AsyncIterator[list[ConsumerRecord[Any, Any]]]:
-    """All that lies on the partition now, poll by poll, or of its `last` so many offsets; the consumer is
-    assigned to it, and goes on there."""
+    """All that lies on the partition now from `since` on, poll by poll, or of its `last` so many offsets; the
+    consumer is assigned to it, and goes on there."""
     consumer.assign([partition])
     begins, ends = await consumer.beginning_offsets([partition]), await consumer.end_offsets([partition])
-    start = begins[partition] if last is None else max(begins[partition], ends[partition] - last)
+    start = max(begins[partition], since if last is None else ends[partition] - last)
     consumer.seek(partition, start)
     while await consumer.position(partition) < ends[partition]:
         polled = await consumer.getmany(partition, timeout_ms=READ_POLL_MS, max_records=READ_RECORDS_MAX)

@@ -39,6 +39,7 @@ GRANT EXECUTE ON FUNCTION key_names(text, text[]), accrual_series(text), progres
     first_recorded(text, text, timestamptz), catalog_renewed(text)
     TO "{alerts}";
 GRANT EXECUTE ON FUNCTION accrual_series(text), bill_keys() TO "{ledger}";
+GRANT EXECUTE ON FUNCTION first_open_day() TO "{ledger}", "{corrector}";
 GRANT EXECUTE ON FUNCTION fault_of(text), raise_id(text, int, bigint), bill_keys() TO "{alerts}", "{api}";
 GRANT EXECUTE ON FUNCTION
     live_keys(), keys_used(), live_sessions(), open_session(bytea, text, interval, int), close_session(bytea), live_people(),

@@ -16,6 +16,7 @@ from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.topic_ids import TopicFacts, committed_offsets, topic_facts
 from spendmeter.verify.access import check_access
 from spendmeter.verify.catalog import learn_catalog
+from spendmeter.verify.chain import check_chain
 from spendmeter.verify.closings import check_closings
 from spendmeter.verify.corrections import check_corrections
 from spendmeter.verify.counts import CountsCheck, check_positions, check_stopped
@@ -33,11 +34,12 @@ from spendmeter.verify.sql import SQL
 from spendmeter.verify.streams import BookedEntry, KnownSeries, Rows, SetAside
 from spendmeter.verify.submissions import Submissions
 from spendmeter.verify.supersessions import check_supersessions
+from spendmeter.verify.told_roots import check_told
 from spendmeter.verify.topic import TopicReader
 from spendmeter.verify.true_ups import check_true_ups
 from spendmeter.verify.walk import Walk
 
-EVENTS, RATED, GROUP = "usage.events", "usage.rated", "ledger"
+EVENTS, RATED, ROOTS, GROUP = "usage.events", "usage.rated", "ledger.roots", "ledger"
 STATEMENT_SECONDS_MAX = 4 * 3600
 """The one sort of all entries takes seconds for a million, and may take hours for a billion."""
 SORT_MEMORY = "64MB"
@@ -58,6 +60,8 @@ class Request:
     submissions: Sequence[Path] = ()
     """A sender's logs."""
     literals: Literals | None = None
+    roots: Sequence[Path] = ()
+    """Roots of days that somebody kept, as `spendmeter chain` writes them."""
     settle_s: float = 30.0
     """How long events in flight may take to be booked."""
 
@@ -139,7 +143,7 @@ async def _ask(request: Request, topic: TopicReader) -> _Broker:
     admin = AIOKafkaAdminClient(**request.kafka.options(), client_id="spendmeter-verify")
     try:
         await admin.start()
-        topics = await topic_facts(admin, [events, rated])
+        topics = await topic_facts(admin, [events, rated, request.topic_prefix + ROOTS])
         committed = await committed_offsets(admin, request.topic_prefix + GROUP)
     finally:
         await admin.close()
@@ -188,6 +192,9 @@ async def _look(
         await check_true_ups(connection, judge.entries)
         await check_closings(connection, report)
         await check_hours(connection, judge.entries.sums, report)
+        progress.start("hashing the entries of closed days")
+        await check_chain(connection, report)
+        await _check_told(request, broker, connection, report)
     finally:
         beside.cancel()
         await asyncio.gather(beside, return_exceptions=True)  # before its connection is used again
@@ -196,6 +203,15 @@ async def _look(
     if judge.submissions is not None:
         progress.start("comparing with the sender's log")
         judge.submissions.conclude(report)
+
+
+async def _check_told(request: Request, broker: _Broker, connection: Any, report: Report) -> None:
+    name = request.topic_prefix + ROOTS
+    async with AsyncExitStack() as stack:
+        topic = None
+        if name in broker.topics:
+            topic = await stack.enter_async_context(TopicReader(request.kafka, name))
+        await check_told(connection, topic, request.roots, report)
 
 
 async def _check_beside(connection: Any, report: Report) -> None:

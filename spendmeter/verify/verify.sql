@@ -675,3 +675,47 @@ FROM minutes m FULL JOIN (
     FROM recorded_apart WHERE size <> 'minute'
 ) AS l USING (tenant, size, bucket, at, series_id, currency)
 WHERE l.sums IS DISTINCT FROM m.sums
+
+-- name: chain_progress
+-- Up to which day the chain is closed.
+SELECT closed_through FROM chain_progress
+
+-- name: chain_entries
+-- Every entry of closed days in the order of the chain, each value spelt as the chain's leaves have it (docs/chain.md).
+SELECT recorded_on AS day, tenant, currency, list, contracted, effective, ARRAY[
+    recorded_on::text, (extract(epoch FROM occurred_at) * 1000000)::bigint::text, encode(identity, 'hex'), seq::text,
+    (extract(epoch FROM recorded_at) * 1000000)::bigint::text, origin_partition::text, origin_offset::text,
+    catalog_version::text, accounting_period::text, encode(series_id, 'hex'), tenant, status, currency,
+    trim_scale(list)::text, trim_scale(contracted)::text, trim_scale(effective)::text, event, lines, correction_id
+] AS leaf
+FROM entries WHERE recorded_on <= $1
+ORDER BY recorded_on, recorded_at, origin_partition, origin_offset, identity, seq
+
+-- name: chain_days
+-- What the chain says of each day; and what of each tenant's last day before it: should.
+SELECT day, tenant, epoch, previous_day, previous, leaves, sums::text AS sums, link, root,
+    lag(day) OVER in_order AS previous_day_should, coalesce(lag(root) OVER in_order, '') AS previous_should
+FROM chain_days WINDOW in_order AS (PARTITION BY tenant ORDER BY day) ORDER BY day, tenant
+
+-- name: chain_months
+-- The months whose entries are in the database.
+SELECT to_date(right(c.relname, 6), 'YYYYMM') AS month
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'public.entries'::regclass
+
+-- name: chain_written_since
+-- Entries of a tenant's day that were written by a later transaction than the one that closed it: counted in 32 bits, as
+-- rows have it, and only as long as the database is the same one.
+SELECT encode(e.identity, 'hex') AS identity, e.seq, e.origin_partition, e.origin_offset
+FROM chain_days c JOIN entries e ON e.recorded_on = c.day AND e.tenant = c.tenant
+WHERE (c.tenant, c.day) = ($1, $2)
+    AND ((e.xmin::text::bigint - (c.closed_in::text::numeric % 4294967296)::bigint) & 4294967295) BETWEEN 1 AND 2147483647
+ORDER BY e.origin_partition, e.origin_offset, e.seq LIMIT $3
+
+-- name: chain_roots
+-- What the chain says of these days of tenants.
+SELECT tenant, day, epoch, root FROM chain_days
+JOIN unnest($1::text[], $2::date[]) AS n (tenant, day) USING (tenant, day)
+
+-- name: chain_put_backs
+-- When the book was put back to an earlier state, by whom and why.
+SELECT epoch, stands_through, began_at, by, reason FROM chain_put_backs ORDER BY epoch

@@ -11,6 +11,7 @@ import pytest
 from spendmeter import contracts
 from spendmeter.contracts import (
     catalog,
+    chain,
     corrections,
     event_reading,
     events,
@@ -30,13 +31,14 @@ CONTRACTS: dict[str, tuple[Any, Any]] = {
     "correction": (corrections.decode_correction, corrections.encode_correction),
     "changed": (totals.decode_changed, totals.encode_changed),
     "outcome": (outcomes.read_outcome, outcomes.encode_outcome),
+    "chain": (chain.decode_chain, chain.encode_chain),
     "incident": (incidents.decode_incident, incidents.encode_incident),
 }
 """How a contract is read and written, by the first part of its examples' names."""
 TYPES = {
     "UsageEvent", "RatedUsage", "RejectedUsage", "PassedHoles", "CatalogEntry", "Publication", "SpendTotal",
     "SpendChanged", "IncidentEvent", "EventCorrection", "RerateRequest", "RerateApply", "RerateCancel",
-    "OutcomeEvent",
+    "OutcomeEvent", "ChainDay", "ChainPutBack",
 }  # fmt: skip
 
 

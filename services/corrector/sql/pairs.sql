@@ -10,7 +10,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS pairs (
 -- A reversal is its entry with the signs turned, as the book has it; a replacement has its entry's tenant. Both have its
 -- month, or of one that is closed by now (of tenants $1 up to $2) the one that is open ($3). How many entries that makes.
 WITH target AS MATERIALIZED (
-    SELECT p.*, greatest(c.recorded_on, e.recorded_on) AS recorded_on,
+    SELECT p.*, greatest(c.recorded_on, e.recorded_on, (SELECT first_open_day())) AS recorded_on,
         coalesce(shut.open, e.accounting_period) AS accounting_period, e.tenant, e.catalog_version AS old_version,
         e.series_id AS old_series, e.status AS old_status, e.currency AS old_currency, e.list AS old_list,
         e.contracted AS old_contracted, e.effective AS old_effective

@@ -16,8 +16,9 @@ SELECT partition, rated_topic, position, origin_topic, next_origin FROM position
 
 -- name: hold_position
 -- No row: somebody else has applied what we are about to. A row: it is ours until COMMIT, and the day (UTC) on which all
--- of this is recorded: today, and never before the last.
-SELECT greatest(recorded_on, (now() AT TIME ZONE 'UTC')::date) FROM positions
+-- of this is recorded: today, and never before the last, nor on a day that is being closed (the staged rows have made this
+-- transaction known to who closes).
+SELECT greatest(recorded_on, (now() AT TIME ZONE 'UTC')::date, first_open_day()) FROM positions
 WHERE partition = $1 AND position = $2 AND rated_topic = $3 FOR UPDATE
 
 -- name: claim_identities

@@ -102,7 +102,8 @@ WHERE tenant = $1 AND period_end > $2 AND period_start < $3
 -- True-ups as entries of the book: $1 numbers, then a column each.
 INSERT INTO entries (recorded_on, identity, occurred_at, seq, origin_partition, origin_offset, catalog_version,
     accounting_period, series_id, tenant, status, currency, list, contracted, effective, event, lines)
-SELECT greatest((SELECT recorded_on FROM corrector), recorded_from(occurred_at)), identity, occurred_at, -2, -1, number, version, month, series_id, tenant, 'priced',
+SELECT greatest((SELECT recorded_on FROM corrector), recorded_from(occurred_at), (SELECT first_open_day())), identity,
+    occurred_at, -2, -1, number, version, month, series_id, tenant, 'priced',
     currency, 0, 0, amount, event, lines
 FROM unnest($1::bigint[], $2::bytea[], $3::timestamptz[], $4::int[], $5::date[], $6::bytea[], $7::text[], $8::text[],
     $9::numeric[], $10::text[], $11::text[])
