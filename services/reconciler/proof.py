@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,8 @@ MOMENTS_AT_ONCE = 200
 STILL = timedelta(seconds=6)
 """A ledger that has not looked at its log for so long stands still: it looks once a second, and people are to
 know within 10 s."""
+YOUNG_S, AGES = 30.0, timedelta(days=36_500)
+"""So long after it was started itself, the ledger may be about to start as well: only what it says counts."""
 OUTCOMES = ("booked", "duplicate", "conflict", "rejected")
 
 
@@ -26,6 +29,7 @@ class Proof:
     """The reconciler's own tables."""
 
     pool: asyncpg.Pool[asyncpg.Record]
+    _began_s: float = field(default_factory=time.monotonic)
 
     async def note(self, findings: Sequence[ProofFinding]) -> None:
         """Write down what is wrong; what was known before is said to be so still."""
@@ -81,7 +85,8 @@ class Proof:
             await connection.execute(SQL["prove"])
             unseen: int = await connection.fetchval(SQL["unseen"])
             await _prove_until(connection)
-            await connection.execute(SQL["note_line"], STILL)
+            young = time.monotonic() - self._began_s < YOUNG_S
+            await connection.execute(SQL["note_line"], AGES if young else STILL)
             return unseen
 
 

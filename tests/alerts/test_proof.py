@@ -13,10 +13,9 @@ RIGHT = BookProof(proved_at=NOW, line="", number=0, found_at=None, named=None, w
 WRONG = replace(RIGHT, number=2, found_at=NOW - timedelta(minutes=1), named="acme bot/e7", what="missing")
 
 
-def look(proof: BookProof) -> ProofLook:
-    return ProofLook(
-        tenant="acme", now=NOW, proof=proof, wording=ProofWording(zone=ZoneInfo("UTC"), portal_url="")
-    )
+def look(proof: BookProof, listens: timedelta = timedelta(hours=1)) -> ProofLook:
+    wording = ProofWording(zone=ZoneInfo("UTC"), portal_url="")
+    return ProofLook(tenant="acme", now=NOW, listens_since=NOW - listens, proof=proof, wording=wording)
 
 
 def test_a_book_that_is_right_is_no_news() -> None:
@@ -42,6 +41,7 @@ def test_while_the_reconciler_is_away_that_is_told_and_nothing_counts_as_over() 
     away = replace(RIGHT, proved_at=NOW - timedelta(minutes=2))
     (opened,) = look(away).proposals([])
     assert opened.rule_name == "Nothing is proved"
+    assert look(away, timedelta(seconds=20)).proposals([]) == [], "both may have been started just now"
     (wrong,) = look(WRONG).proposals([])
     assert look(away).ending(wrong) == ""
     assert look(RIGHT).ending(opened) == "it looks at the book again"

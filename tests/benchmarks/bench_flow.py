@@ -1,4 +1,4 @@
-"""Everything on this one machine, as fast as it goes: broker, database, seven services, load generator.
+"""Everything on this one machine, as fast as it goes: broker, database, eight services, load generator.
 
     python -m tests.benchmarks.bench_flow [--seconds 60] [--probes 240] [--partitions 4]
 
@@ -7,6 +7,7 @@
 2. tests.benchmarks.load sends at its maximum rate: 3 tenants, 20 teams, 10 models, 1 % duplicates, requests of
    100 events. booked_per_s = events booked / time from the first request until nothing was in flight: what
    queued up counts against it. us_per_event = CPU of each process (with its children) over that time / events.
+   proved_after_s = how long after the last booking the reconciler had held all of it against the topic.
 3. At 1,000 events a second, probes: one event each with a team of its own, its clock started by the 204 and
    stopped when /v1/spend shows it (asked every 20 ms). visible_p99_ms is over all of them.
 4. lost and doubled: every identity of the sender's log against every row of the book. The other figures are
@@ -78,6 +79,7 @@ async def saturate(system: System, folder: Path, owner: asyncpg.Connection, seco
     await settled(system, owner)
     took = time.monotonic() - began
     booked = int(await owner.fetchval("SELECT sum(booked) FROM positions"))
+    proof = await proved(system, owner)
     used = {name: total - cpu.get(name, 0.0) for name, total in system.cpu_seconds().items()}
     each = {name: round(seconds / booked * 1e6, 1) for name, seconds in used.items()}
     return {
@@ -87,6 +89,25 @@ async def saturate(system: System, folder: Path, owner: asyncpg.Connection, seco
         "request_p99_ms": report.get("p99_ms"),
         "us_per_event": each | {"load": report["generator_us_per_event"]},
         "roles": roles,
+        **proof,
+    }
+
+
+async def proved(system: System, owner: asyncpg.Connection) -> dict[str, Any]:
+    """How long after the last booking all of it was proved, with what found, and the reconciler's memory."""
+    began = time.monotonic()
+    behind = (
+        "SELECT count(*) FROM positions p LEFT JOIN proved_marks m USING (partition) "
+        "WHERE coalesce(m.looked, 0) < p.next_origin"
+    )
+    while await owner.fetchval(behind):
+        assert time.monotonic() - began < SETTLE_S_MAX, f"not proved after {SETTLE_S_MAX} s"
+        await asyncio.sleep(0.05)
+    reconciler = system.process("reconciler").identity.process()
+    return {
+        "proved_after_s": round(time.monotonic() - began, 1),
+        "findings": await owner.fetchval("SELECT count(*) FROM proof_findings"),
+        "reconciler_mb": round(reconciler.memory_info().rss / 1e6) if reconciler else None,
     }
 
 

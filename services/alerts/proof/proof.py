@@ -46,10 +46,12 @@ class BookProof:
     named: str | None
     what: str | None
 
-    def troubles(self, now: datetime) -> dict[str, tuple[datetime, str]]:
-        """By subject, since when and what is wrong now."""
+    def troubles(self, now: datetime, listens_since: datetime) -> dict[str, tuple[datetime, str]]:
+        """By subject, since when and what is wrong now. That a reconciler is away is not said before this
+        worker has listened for as long: they may have been started together."""
         if now - self.proved_at > LOOKED_AGE_MAX:
-            return {"reconciler": (self.proved_at, "the reconciler does not look at the book")}
+            away = (self.proved_at, "the reconciler does not look at the book")
+            return {"reconciler": away} if now - listens_since > LOOKED_AGE_MAX else {}
         found: dict[str, tuple[datetime, str]] = {}
         if self.found_at is not None:
             found["book"] = (self.found_at, f"{self.named}: {self.what}")
@@ -64,6 +66,7 @@ class ProofLook:
 
     tenant: str
     now: datetime
+    listens_since: datetime
     proof: BookProof
     wording: "ProofWording"
 
@@ -79,7 +82,7 @@ class ProofLook:
     def ending(self, incident: Incident) -> str:
         """Why an incident is over; '' = it is not."""
         subject = incident.rule_id.removeprefix(PROOF)
-        if subject in self._troubles or "reconciler" in self._troubles:
+        if subject in self._troubles or self.now - self.proof.proved_at > LOOKED_AGE_MAX:
             return ""  # while nobody looks, nothing is known to be over
         return {"book": "all of it was seen by an operator, or put right", "line": "it moves again"}.get(
             subject, "it looks at the book again"
@@ -94,7 +97,7 @@ class ProofLook:
 
     @property
     def _troubles(self) -> Mapping[str, tuple[datetime, str]]:
-        return self.proof.troubles(self.now)
+        return self.proof.troubles(self.now, self.listens_since)
 
     @property
     def _figures(self) -> IncidentFigures:

@@ -14,13 +14,15 @@ SQL = load_sql(Path(__file__).parents[1] / "proof" / "proof.sql")
 
 
 class ProofWatch(Look):
-    """A `Look` at the proof of the book; it remembers nothing."""
+    """A `Look` at the proof of the book; it remembers since when it looks."""
 
     of = "proof"
     rhythm = Rhythm(woken=False)  # no total tells of it
+    _listens_since: datetime | None = None
 
     async def look(self, now: datetime) -> None:
         """Open what is news, renew what goes on, end what is over."""
+        since = self._listens_since = self._listens_since or now
         rows = await self.rows(SQL["proof"])
         if not rows:
             return  # no reconciler ever looked
@@ -30,8 +32,9 @@ class ProofWatch(Look):
             for each in open_of("silence", await self.shared.store.current(self.tenant, now))
             if each.rule_id.startswith(PROOF)
         ]
-        if not ours and not proof.troubles(now):
+        if not ours and not proof.troubles(now, since):
             return
-        look = ProofLook(tenant=self.tenant, now=now, proof=proof, wording=self.words(ProofWording, now))
+        wording = self.words(ProofWording, now)
+        look = ProofLook(tenant=self.tenant, now=now, listens_since=since, proof=proof, wording=wording)
         await self.act(look, ours, ours)
         self.evaluated("proof")
