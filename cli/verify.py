@@ -45,6 +45,9 @@ def command(
     ] = None,
     database: Annotated[str | None, typer.Option(help="The owner's URL; else the running system's.")] = None,
     topic_prefix: Annotated[str, typer.Option(envvar="SPENDMETER_TOPIC_PREFIX")] = "",
+    archive: Annotated[
+        Path | None, typer.Option(help="The folder of archived months (spendmeter archive).")
+    ] = None,
     settle: Annotated[float, typer.Option(help="Seconds that events in flight may take.", min=0)] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")] = False,
 ) -> None:
@@ -83,6 +86,7 @@ def command(
             submissions=submissions or (),
             literals=literals.load(prices) if prices else None,
             roots=roots or (),
+            archive=archive,
             settle_s=settle,
         )
         report = asyncio.run(_watched(request))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import asyncpg
@@ -11,7 +12,7 @@ from msgspec import UNSET, Raw
 
 from services.corrector.decide import Settlement, decide, needs_book
 from services.corrector.fence import Standing
-from services.corrector.in_force import SQL, EventState, read_states
+from services.corrector.in_force import SQL, EventState, read_archived, read_states
 from services.corrector.intake import Intake
 from services.corrector.job_requests import take_request
 from services.corrector.own_values import read_own_values
@@ -114,12 +115,16 @@ class Applier:
         """What becomes of each. `states`: of their events, where they were read already."""
         if states is None:
             states = await read_states(connection, {correction.identity for correction in corrections})
+        missing = {each.identity for each in corrections if each.identity not in states}
+        archived = await read_archived(connection, missing)
         newest = await connection.fetchval(SQL["newest"]) or 0
         settled = []
         ends: list[int] | None = None
         for correction in corrections:
             state = states.get(correction.identity)
-            if state is None:
+            if month := archived.get(correction.identity):
+                settled.append(_Settled(correction=correction, decision=_archived(month)))
+            elif state is None:
                 ends = ends if ends is not None else await self.log_ends()
                 settled.append(_Settled(correction=correction, log_ends=ends))
             else:
@@ -205,6 +210,14 @@ def _no_room(dimension: str) -> Settlement:
     why = (
         f"data.labels.own.{dimension}: of a dimension {VALUES_PER_DAY_MAX:,} values may come first in a day "
         "(UTC), and today's have: ask again tomorrow, or state a value that there is"
+    )
+    return Settlement(outcome="refused", why=why)
+
+
+def _archived(month: date) -> Settlement:
+    why = (
+        f"the event was booked in {month:%Y-%m}, which is archived: the database's owner attaches that month "
+        f"(spendmeter archive attach {month:%Y-%m}); then ask again, under another id"
     )
     return Settlement(outcome="refused", why=why)
 

@@ -90,6 +90,12 @@ async def read_states(connection: Any, identities: Collection[bytes]) -> Mapping
     return {row["identity"]: _state(row) for row in rows}
 
 
+async def read_archived(connection: Any, identities: Collection[bytes]) -> Mapping[bytes, date]:
+    """Of those of which there is no state, the months that are archived."""
+    rows = await connection.fetch(SQL["archived"], list(identities)) if identities else []
+    return {row["identity"]: row["month"] for row in rows}
+
+
 def _state(row: Any) -> EventState:
     entry = None
     if row["seq"] is not None:

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from services.ledger.book import prepare
 from services.ledger.chain import Chain
+from services.ledger.forgetting import Forgetting
 from services.ledger.lane import Lane
 from services.ledger.minutes import MinuteDays
 from services.ledger.moments import Moments
@@ -100,6 +101,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
                 )
                 self._tasks.create_task(minutes.run())
                 self._tasks.create_task(Months(pool=self._pool, meters=self._meters).run())
+                self._tasks.create_task(Forgetting(pool=self._pool, meters=self._meters).run())
                 self._tasks.create_task(
                     keep_doing(self._commit, "commit waits", every_s=COMMIT_INTERVAL_S, away=(KafkaError,))
                 )

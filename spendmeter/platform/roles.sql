@@ -33,11 +33,13 @@ GRANT EXECUTE ON FUNCTION budget_now(budgets), accounting_by_partition(), behind
 GRANT SELECT ON own_dimensions, minutes_kept, entry_sums, moments, moment_marks, closed_accounts, proved_until TO "{api_team}";
 GRANT EXECUTE ON FUNCTION budget_now(budgets), catalog_to_publish(int) TO "{reservations}";
 GRANT EXECUTE ON FUNCTION minutes_days(), make_minutes(date), let_minutes_go(timestamptz),
-    take_minutes(text, timestamptz, timestamptz), drop_minutes(timestamptz), entries_months(), make_months(date)
+    take_minutes(text, timestamptz, timestamptz), drop_minutes(timestamptz), entries_months(), make_months(date),
+    forget_identities(int)
 TO "{ledger}";
 GRANT EXECUTE ON FUNCTION key_names(text, text[]), accrual_series(text), progress_of_book(text), keys_gone(text, text[]),
     first_recorded(text, text, timestamptz), catalog_renewed(text)
     TO "{alerts}";
+GRANT EXECUTE ON FUNCTION entries_months() TO "{corrector}", "{reconciler}";
 GRANT EXECUTE ON FUNCTION accrual_series(text), bill_keys() TO "{ledger}";
 GRANT EXECUTE ON FUNCTION first_open_day() TO "{ledger}", "{corrector}";
 GRANT EXECUTE ON FUNCTION fault_of(text), raise_id(text, int, bigint), bill_keys() TO "{alerts}", "{api}";
@@ -50,8 +52,8 @@ GRANT EXECUTE ON FUNCTION
     catalog_bring_back(int, text[], text, text, timestamptz), catalog_used(), catalog_unknown(timestamptz),
     catalog_events(bytea[], timestamptz, timestamptz, int), catalog_events_count(text[], bytea[], timestamptz),
     dropped_names_seen(timestamptz, int), find_occurred_at(bytea), all_tenants(), assets_due(int), assets_late(), budget_now(budgets),
-    booked_instead(unbooked), was_raised(unbooked), was_retracted(bytea), unattributable(timestamptz, timestamptz, int),
-    findings_seen(int), see_finding(bytea, text, text)
+    booked_instead(unbooked), was_raised(unbooked), was_retracted(bytea), archived_month(bytea),
+    unattributable(timestamptz, timestamptz, int), findings_seen(int), see_finding(bytea, text, text)
 TO "{api}";
 GRANT EXECUTE ON FUNCTION note_key_uses(text, text[], timestamptz[]) TO "{api}", "{ingest}", "{reservations}"
 

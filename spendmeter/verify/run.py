@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.topic_ids import TopicFacts, committed_offsets, topic_facts
 from spendmeter.verify.access import check_access
+from spendmeter.verify.archived import put_beside
 from spendmeter.verify.catalog import learn_catalog
 from spendmeter.verify.chain import check_chain
 from spendmeter.verify.closings import check_closings
@@ -62,6 +63,8 @@ class Request:
     literals: Literals | None = None
     roots: Sequence[Path] = ()
     """Roots of days that somebody kept, as `spendmeter chain` writes them."""
+    archive: Path | None = None
+    """Where months lie that are archived."""
     settle_s: float = 30.0
     """How long events in flight may take to be booked."""
 
@@ -96,6 +99,9 @@ async def verify(request: Request, progress: Progress | None = None) -> Report:
         progress.start("waiting until what is in flight is booked")
         await _settle(first, broker.ends, request.settle_s)
         await wait_until_folded(first, request.settle_s, report)
+        progress.start("reading archived months")
+        for connection in (first, second):
+            await put_beside(connection, request.archive)
         async with _one_snapshot(first, second):
             judge = Judge(
                 report=report,

@@ -65,6 +65,47 @@ SELECT e.identity, e.occurred_at, e.origin_partition, e.origin_offset,
 FROM entries e LEFT JOIN identities i ON i.identity = e.identity
 WHERE e.seq = 0 AND (e.occurred_at, e.recorded_on, e.origin_partition, e.origin_offset)
     IS DISTINCT FROM (i.occurred_at, i.recorded_on, i.origin_partition, i.origin_offset)
+    AND NOT (i.identity IS NULL AND e.recorded_on < {forgotten})
+
+-- name: archived_months
+-- Months that are no part of the book, and where they lie.
+SELECT month, entries, file, sha256 FROM archived_months
+WHERE month NOT IN (SELECT m FROM entries_months() AS m) ORDER BY month
+
+-- name: archived_table
+-- Rows of files, as they lie there and as the book has them; for this connection alone.
+CREATE TEMPORARY TABLE archived (LIKE public.entries);
+CREATE TEMPORARY TABLE archived_text (LIKE public.entries);
+ALTER TABLE archived_text ALTER COLUMN list TYPE text, ALTER COLUMN contracted TYPE text, ALTER COLUMN effective TYPE text
+
+-- name: archived_fill
+-- With numbers again.
+INSERT INTO archived ({columns})
+SELECT {columns_read} FROM archived_text;
+TRUNCATE archived_text
+
+-- name: archived_count
+-- How many there are.
+SELECT count(*) FROM archived
+
+-- name: all_entries
+-- Whoever says `entries` on this connection means these from here on.
+CREATE TEMPORARY VIEW entries AS SELECT {columns} FROM public.entries UNION ALL SELECT {columns} FROM archived;
+ANALYZE archived
+
+-- part: columns
+-- All of an entry's.
+occurred_at, recorded_at, origin_offset, origin_partition, catalog_version, accounting_period, recorded_on, seq, identity,
+    series_id, tenant, status, currency, list, contracted, effective, event, lines, correction_id
+
+-- part: columns_read
+-- The same, out of texts.
+occurred_at, recorded_at, origin_offset, origin_partition, catalog_version, accounting_period, recorded_on, seq, identity,
+    series_id, tenant, status, currency, list::numeric, contracted::numeric, effective::numeric, event, lines, correction_id
+
+-- part: forgotten
+-- Before this day identities are forgotten: 431 days after they were claimed.
+((now() AT TIME ZONE 'UTC')::date - 431)
 
 -- name: series
 -- What these series stand for.
@@ -117,11 +158,13 @@ FROM corrector
 
 -- name: corrections_unwritten
 -- Corrections that are called applied and have no such entries, and entries of corrections that are not. What was
--- asked for under the id of a re-rate was refused: those entries are the re-rate's.
+-- asked for under the id of a re-rate was refused: those entries are the re-rate's. Of an identity that is forgotten there
+-- is nothing to find them by.
 SELECT c.correction_id, c.tenant, c.source, c.event_id, c.state FROM corrections c
 WHERE (c.state = 'applied') IS DISTINCT FROM (cardinality(c.seqs) > 0) OR c.seqs IS DISTINCT FROM ARRAY(
     SELECT e.seq FROM identities i JOIN entries e ON e.occurred_at = i.occurred_at AND e.identity = i.identity
     WHERE i.identity = c.identity AND e.correction_id = c.correction_id ORDER BY e.seq)
+    AND (c.state <> 'applied' OR EXISTS (SELECT FROM identities i WHERE i.identity = c.identity))
     AND NOT (c.state = 'refused' AND EXISTS (
         SELECT FROM rerate_jobs j WHERE j.tenant = c.tenant AND j.rerate_id = c.correction_id))
 
@@ -528,7 +571,7 @@ RESET ROLE
 
 -- name: strangers_row
 -- A row of that table that $1 may not see; $2: those of '' are for everybody who has a tenant.
-SELECT tenant FROM {table} WHERE NOT (tenant = $1 AND $1 <> '' OR $2 AND tenant = '') LIMIT 1
+SELECT tenant FROM public.{table} WHERE NOT (tenant = $1 AND $1 <> '' OR $2 AND tenant = '') LIMIT 1
 
 -- name: export_snapshot
 -- The book as it is at this moment, for another connection.

@@ -2,6 +2,10 @@
 -- When the identity was booked as having happened: the first part of its entry's key.
 SELECT find_occurred_at($1)
 
+-- name: archived_month
+-- In which archived month it was booked; null = in none.
+SELECT archived_month($1)
+
 -- name: true_up
 -- Under which key a revision of a term's period was booked.
 SELECT identity, occurred_at FROM true_ups WHERE term = $1 AND period_start = $2 AND revision = $3

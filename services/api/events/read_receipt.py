@@ -1,6 +1,6 @@
 """Reads a receipt: the entries of one event, what came in beside it, and the book of prices of then."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,10 @@ async def read_receipt(
     rows = [] if occurred_at is None else await connection.fetch(SQL["entries"], occurred_at, key)
     copies = [Copy(**row) for row in await connection.fetch(SQL["unbooked_copies"], key, COPIES_MAX)]
     known: dict[str, Any] = {"source": source, "id": id, "identity": key.hex(), "copies": copies}
+    if not rows or rows[0]["seq"] > 0:  # its first entry is not there
+        month = await connection.fetchval(SQL["archived_month"], key)
+        if month is not None:
+            raise _archived(month, source, id)
     if not rows and not copies:
         raise _not_in_the_book(await completeness(request, connection), source, id)
     others = [(copy.outcome, copy.reason, copy.recorded_at) for copy in copies if not copy.amended]
@@ -180,6 +184,16 @@ def _cause(row: Any) -> EntryCause | None:
         reason=row["cause_reason"],
         author=row["cause_author"],
         requested_at=row["cause_at"],
+    )
+
+
+def _archived(month: date, source: str, id: str) -> HttpRefusal:
+    return HttpRefusal(
+        409,
+        "Archived",
+        f"the event of source {source!r} with id {id!r} was booked in {month:%Y-%m}, which is archived: "
+        "totals have it, and its receipt is there again once the operator attaches that month "
+        f"(spendmeter archive attach {month:%Y-%m})",
     )
 
 

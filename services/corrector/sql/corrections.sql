@@ -36,6 +36,11 @@ FROM identities i
     LEFT JOIN corrected_identities c ON c.identity = i.identity
 WHERE i.identity = ANY ($1::bytea[])
 
+-- name: archived
+-- Which of these events were first recorded in a month that is archived, and in which.
+SELECT i.identity, a.month FROM identities i JOIN archived_months a ON a.month = date_trunc('month', i.recorded_on)::date
+WHERE i.identity = ANY ($1::bytea[]) AND a.month NOT IN (SELECT m FROM entries_months() AS m)
+
 -- name: record
 -- A correction, and what became of it; one that waited has come to an end.
 INSERT INTO corrections AS c (correction_id, tenant, identity, source, event_id, kind, revision, patch, reason, author,
@@ -91,7 +96,7 @@ DELETE FROM later_messages WHERE (origin_topic, origin_partition, origin_offset)
 
 -- name: give_up
 -- Of corrections that were overdue before this statement: those of events that are not there even now.
-UPDATE corrections c SET state = 'unknown', log_ends = NULL, why = 'no event with this source and id was booked'
+UPDATE corrections c SET state = 'unknown', log_ends = NULL, why = 'no event with this source and id was booked, or 431 days ago'
 WHERE (c.tenant, c.correction_id) IN (SELECT * FROM unnest($1::text[], $2::text[])) AND c.state = 'waiting'
     AND NOT EXISTS (SELECT FROM identities i WHERE i.identity = c.identity)
 
