@@ -57,7 +57,8 @@ SQL = load_sql(Path(__file__).with_name("events.sql"), ENTRY_PARTS)
 async def read_receipt(
     request: Request, connection: TenantConnection, tenant: str, source: str, id: str
 ) -> Receipt:
-    """What became of the event. Raises HttpRefusal (404) where nothing is known of it."""
+    """What became of the event. Raises HttpRefusal: 404 where nothing is known of it, 409
+    where it lies in an archived month."""
     key, occurred_at = await _place_of(connection, tenant, source, id)
     rows = [] if occurred_at is None else await connection.fetch(SQL["entries"], occurred_at, key)
     copies = [Copy(**row) for row in await connection.fetch(SQL["unbooked_copies"], key, COPIES_MAX)]

@@ -38,7 +38,11 @@ router = APIRouter(tags=["events"], route_class=Negotiated)
 
 @router.get(
     "/v1/events",
-    responses=answers("receipt", missing="no such event is in the book; it may still be on its way"),
+    responses=answers(
+        "receipt",
+        missing="no such event is in the book; it may still be on its way",
+        conflict="the event was booked in a month that is archived: the operator attaches it first",
+    ),
     openapi_extra={"parameters": FILTER_PARAMETERS},
 )
 async def get_events(

@@ -35,13 +35,20 @@ EXAMPLES: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").
 
 
 def answers(
-    example: str, *, status: int = 200, missing: str = "", also: Mapping[int, str] | None = None
+    example: str,
+    *,
+    status: int = 200,
+    missing: str = "",
+    conflict: str = "",
+    also: Mapping[int, str] | None = None,
 ) -> dict[int | str, dict[str, Any]]:
     """A route's `responses`: an example of its answer ('' = no body), and the problems it may answer. `also`:
     other statuses under which it gives the same answer, and what they mean."""
     problems = dict(_PROBLEMS)
     if missing:
         problems[404] = Problem(missing, "Not found", missing)
+    if conflict:
+        problems[409] = Problem(conflict, "Conflict", conflict)
     if not example:
         del problems[406]
     responses = problem_responses(problems, instance="/v1/spend")
