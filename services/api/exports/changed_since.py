@@ -1,6 +1,7 @@
 """What corrections did to cells since a day, told apart from what these were. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -38,9 +39,17 @@ def folded(found: dict[bytes, CellChange], entries: Iterable[BookEntry]) -> None
         found[cell_id] = _sum(before, amounts) if before else amounts
 
 
-def apart(used: CellUsage, since: CellChange) -> list[CellUsage]:
-    """What the cell was, then what corrected it since: together they are the cell. What comes to nothing is
-    left out."""
+def apart(used: CellUsage, changes: Sequence[tuple[date | None, CellChange]]) -> list[CellUsage]:
+    """What the cell was, then what corrected it since, by where that was booked (None = in its own month):
+    together they are the cell. What comes to nothing is left out."""
+    found = []
+    for billed_in, since in changes:
+        used, change = _without_change(used, since)
+        found.append(change._replace(billed_in=billed_in))
+    return [each for each in (used, *found) if _says_something(each)]
+
+
+def _without_change(used: CellUsage, since: CellChange) -> tuple[CellUsage, CellUsage]:
     then = used._replace(
         events=used.events - since.events,
         quantity=_without(used.quantity, since.quantity),
@@ -50,7 +59,7 @@ def apart(used: CellUsage, since: CellChange) -> list[CellUsage]:
     change = used._replace(
         events=since.events, quantity=quantity, costs=Costs._make(costs), correction="Correction"
     )
-    return [each for each in (then, change) if _says_something(each)]
+    return then, change
 
 
 def _says_something(used: CellUsage) -> bool:

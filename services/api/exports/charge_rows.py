@@ -1,7 +1,7 @@
 """Rows of bills, which go out with what they came in with. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -43,6 +43,18 @@ class _Event(Struct, frozen=True, gc=False):
 _decode = msgspec.json.Decoder(_Event).decode
 
 
+class CarriedDay(NamedTuple):
+    """A day of the tenant, [since, until), of which something was booked in another accounting period."""
+
+    since: datetime
+    until: datetime
+    period: date
+
+    def holds(self, at: datetime, period: date) -> bool:
+        """Whether an entry is of what was."""
+        return self.since <= at < self.until and period == self.period
+
+
 class ChargeEntry(NamedTuple):
     """An entry of the book, of a series that has rows of bills."""
 
@@ -57,6 +69,7 @@ class ChargeEntry(NamedTuple):
     contracted: str
     effective: str
     event: str | None
+    accounting_period: date = date.min
 
 
 class Billed(NamedTuple):
@@ -65,6 +78,8 @@ class Billed(NamedTuple):
     entry: ChargeEntry
     charge: Charge
     correction: ChargeClass
+    billed_in: date | None = None
+    """The accounting period, where that is not its day's."""
 
 
 def charge_of_text(event: str) -> Charge | None:
@@ -75,9 +90,11 @@ def charge_of_text(event: str) -> Charge | None:
         return None
 
 
-def billed(entries: Sequence[ChargeEntry], month_end: datetime) -> list[Billed]:
+def billed(
+    entries: Sequence[ChargeEntry], month_end: datetime, carried: Sequence[CarriedDay] = ()
+) -> list[Billed]:
     """Of one event's entries, in their order: what counted when its month had ended, then what corrected it
-    since."""
+    since, or came when it was closed."""
     found: list[Billed] = []
     charge: Charge | None = None
     for entry in entries:
@@ -85,7 +102,9 @@ def billed(entries: Sequence[ChargeEntry], month_end: datetime) -> list[Billed]:
             charge = charge_of_text(entry.event)
         if charge is None:
             continue
-        if entry.seq and entry.recorded_at >= month_end:
+        if any(each.holds(entry.occurred_at, entry.accounting_period) for each in carried):
+            found.append(Billed(entry, charge, "Correction", entry.accounting_period))
+        elif entry.seq and entry.recorded_at >= month_end:
             found.append(Billed(entry, charge, "Correction"))
         else:
             found = [] if entry.seq % 2 else [Billed(entry, charge, "")]
@@ -94,7 +113,7 @@ def billed(entries: Sequence[ChargeEntry], month_end: datetime) -> list[Billed]:
 
 def charge_row(layout: Layout, account: BillingAccount, row: Billed, series: SeriesPiece) -> FocusRow:
     """In FOCUS again: the bill's own words, and amounts in the currency of the book."""
-    entry, charge, correction = row
+    entry, charge, correction, billed_in = row
     reverses = bool(entry.seq % 2)
     category = charge.category.title()
     costs = _costs(entry, charge, reverses)
@@ -119,12 +138,12 @@ def charge_row(layout: Layout, account: BillingAccount, row: Billed, series: Ser
     }
     events, billed_amount = -1 if reverses else 1, _billed_amount(entry, charge, reverses)
     figures = figures_of(consumed if is_consumed else "", prices, costs, billed_amount, events, row_id)
-    time = time_piece(layout, entry.occurred_at, until)
+    time = time_piece(layout, entry.occurred_at, until, billed_in)
     return FocusRow(time, _sub_account(layout, charge, series), layout.piece("meter", said), figures)
 
 
 def _meter(account: BillingAccount, row: Billed, series: SeriesPiece) -> dict[str, str]:
-    entry, charge, correction = row
+    entry, charge, correction, _ = row
     details = charge.details
     service = service_of(series.cost_class)
     category = details.get("ServiceCategory", "") or service.category

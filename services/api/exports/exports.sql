@@ -37,15 +37,36 @@ SELECT DISTINCT (occurred_at AT TIME ZONE 'UTC')::date AS day FROM entries
 WHERE origin_partition = -1 AND tenant = $1 AND occurred_at >= $2 AND occurred_at < $3 AND recorded_on >= recorded_from($2)
     AND recorded_at >= (date_trunc('month', occurred_at AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'
 
+-- name: carried_days
+-- Of which days (where they begin) near [$2, $3) something was booked in which other accounting period.
+SELECT DISTINCT bucket, accounting_period FROM carried
+WHERE tenant = $1 AND bucket >= $2::timestamptz - interval '3 days' AND bucket < $3 ORDER BY bucket, accounting_period
+
+-- part: carried
+-- The days from..until of which something was booked in a period that is not theirs.
+unnest($5::timestamptz[], $6::timestamptz[], $7::date[]) AS c (since, until, period)
+
+-- name: carried_entries
+-- What was booked of [$2, $3) in other accounting periods: as `corrections`, and where. $4: when its month ended.
+SELECT c.period, e.seq, e.occurred_at, e.tenant, e.series_id, e.status, e.currency, e.list::text, e.contracted::text,
+    e.effective::text,
+    {stated_event} AS event,
+    {reversed_lines} AS lines
+FROM {carried} JOIN entries e ON e.tenant = $1 AND e.occurred_at >= greatest(c.since, $2) AND e.occurred_at < least(c.until, $3)
+    AND e.accounting_period = c.period AND e.recorded_on >= recorded_from($2) AND $4::timestamptz IS NOT NULL
+
 -- name: corrections
--- Those of [$2, $3), recorded since $4: a reversal with what it reverses, a replacement with the event last stated.
+-- Those of [$2, $3), recorded since $4, in their own period: a reversal with what it reverses, a replacement with the event
+-- last stated.
 SELECT e.seq, e.occurred_at, e.tenant, e.series_id, e.status, e.currency, e.list::text, e.contracted::text,
     e.effective::text,
     {stated_event} AS event,
     {reversed_lines} AS lines
 FROM entries e
 WHERE e.origin_partition = -1 AND e.tenant = $1 AND e.occurred_at >= $2 AND e.occurred_at < $3 AND e.recorded_at >= $4
-    AND e.recorded_on >= recorded_from($2)
+    AND e.recorded_on >= recorded_from($2) AND NOT EXISTS (
+        SELECT FROM {carried}
+        WHERE e.occurred_at >= c.since AND e.occurred_at < c.until AND e.accounting_period = c.period)
 
 -- name: cells
 -- The rows of tenant $1 on the days [$2, $3), in the order of their key. Figures as texts: most are written as they are.
@@ -68,7 +89,7 @@ SELECT DISTINCT series_id FROM cells WHERE tenant = $1 AND day = $2 AND unit = '
 -- name: charges
 -- The entries of the series $4 in [$2, $3), each event's in the order in which they were written.
 SELECT occurred_at, identity, seq, series_id, recorded_at, status, currency, list::text, contracted::text, effective::text,
-    event
+    event, accounting_period
 FROM entries
 WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3 AND recorded_on >= recorded_from($2)
     AND series_id = ANY ($4::bytea[])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from services.api.exports.changed_since import CellChange, apart, folded
-from services.api.exports.charge_rows import ChargeEntry, billed, charge_row
+from services.api.exports.charge_rows import CarriedDay, ChargeEntry, billed, charge_row
 from services.api.exports.figures import Costs
 from services.api.exports.layout import FocusRow, Layout
 from services.api.exports.usage_rows import (
@@ -48,8 +48,9 @@ class _Day:
     """A day of which not every cell is a row as it stands."""
 
     day: date
-    changed: dict[bytes, CellChange] = field(default_factory=dict)
-    """What corrections recorded after its month had ended did to it, by cell."""
+    changed: dict[date | None, dict[bytes, CellChange]] = field(default_factory=dict)
+    """What corrections recorded after its month had ended did to it, by cell (None); and what was booked of
+    it in other accounting periods, by these."""
     bills: set[bytes] = field(default_factory=set)
     """Series that have rows of bills."""
     left: dict[tuple[bytes, str], list[Decimal]] = field(default_factory=dict)
@@ -66,6 +67,11 @@ class _Day:
     @property
     def month_end(self) -> datetime:
         return midnight(add_months(self.day.replace(day=1), 1))
+
+    def changes(self, cell_id: bytes) -> list[tuple[date | None, CellChange]]:
+        """Of a cell, in the order of periods."""
+        found = [(period, cells[cell_id]) for period, cells in self.changed.items() if cell_id in cells]
+        return sorted(found, key=lambda each: each[0] or date.min)
 
     def takes(self, used: CellUsage, series_id: bytes) -> bool:
         """Whether the cell is what rows of bills come to: it is added to what is left."""
@@ -91,6 +97,7 @@ class DayRows:
     start: date
     end: date
     billed_days: frozenset[date]
+    carried: Sequence[CarriedDay] = ()
     series: dict[bytes, SeriesPiece] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -99,7 +106,7 @@ class DayRows:
     async def rows(self) -> AsyncIterator[list[FocusRow]]:
         """Some at a time, day by day: of each the bills' first, then what was used."""
         found = await self._fetch("corrected_days", midnight(self.start), midnight(self.end))
-        corrected = {row["day"] for row in found}
+        corrected = {row["day"] for row in found} | self._carried_days()
         at = self.start
         for day in sorted(self.billed_days | corrected):
             async for rows in self._plain(at, day):
@@ -109,6 +116,16 @@ class DayRows:
             at = day + _DAY
         async for rows in self._plain(at, self.end):
             yield rows
+
+    def _carried_days(self) -> set[date]:
+        """Days in UTC within the file of which something was carried."""
+        found = set()
+        for each in self.carried:
+            day = max(each.since.astimezone(UTC).date(), self.start)
+            while day < self.end and midnight(day) < each.until:
+                found.add(day)
+                day += _DAY
+        return found
 
     async def _fetch(self, name: str, *arguments: Any) -> list[Any]:
         tenant = self.account.tenant
@@ -135,8 +152,13 @@ class DayRows:
 
     async def _special(self, day: _Day, is_corrected: bool) -> AsyncIterator[list[FocusRow]]:
         if is_corrected:
-            async for entries in self._some("corrections", day.start, day.end, day.month_end):
-                folded(day.changed, [read_entry(*entry) for entry in entries])
+            columns = [[each[place] for each in self.carried] for place in range(3)]
+            of_day = day.start, day.end, day.month_end, *columns
+            async for entries in self._some("corrections", *of_day):
+                folded(day.changed.setdefault(None, {}), [read_entry(*entry) for entry in entries])
+            async for entries in self._some("carried_entries", *of_day):
+                for period, *entry in entries:
+                    folded(day.changed.setdefault(period, {}), [read_entry(*entry)])
         if day.day in self.billed_days:
             day.bills = {row["series_id"] for row in await self._fetch("billed_series", day.day)}
             async for rows in self._charges(day):
@@ -151,18 +173,18 @@ class DayRows:
         rows = []
         for cell in cells:
             day, cell_id, series_id, events, comes_to_nothing, quantity, cost, others, price = cell
-            since = special.changed.get(bytes.fromhex(cell_id)) if special else None
-            if comes_to_nothing and since is None:
+            changes = special.changes(bytes.fromhex(cell_id)) if special else []
+            if comes_to_nothing and not changes:
                 continue
             costs = Costs.alike(cost) if others is None else Costs(cost, *others)
             used = CellUsage(day, cell_id, events, quantity, costs, self._usage.pricing(price))
             if special and special.takes(used, series_id):
                 continue
             series = self.series[series_id]
-            if since is None:
+            if not changes:
                 rows.append(self._usage.row(used, series))
             else:
-                rows += [self._usage.row(each, series) for each in apart(used, since)]
+                rows += [self._usage.row(each, series) for each in apart(used, changes)]
         return rows
 
     async def _charges(self, day: _Day) -> AsyncIterator[list[FocusRow]]:
@@ -179,7 +201,7 @@ class DayRows:
     def _billed(self, entries: Sequence[ChargeEntry], day: _Day) -> list[FocusRow]:
         rows = []
         for _, of_event in groupby(entries, key=lambda entry: (entry.occurred_at, entry.identity)):
-            for each in billed(list(of_event), day.month_end):
+            for each in billed(list(of_event), day.month_end, self.carried):
                 entry = each.entry
                 day.add(entry.series_id, entry.currency, (entry.list, entry.contracted, entry.effective), -1)
                 series = self.series[entry.series_id]

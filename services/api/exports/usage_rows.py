@@ -87,6 +87,8 @@ class CellUsage(NamedTuple):
     costs: Costs
     pricing: CellPricing
     correction: ChargeClass = ""
+    billed_in: date | None = None
+    """The accounting period in which it was booked; None = the month of its day."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,9 +118,10 @@ def series_piece(layout: Layout, dimensions: Mapping[str, str]) -> SeriesPiece:
     return SeriesPiece(cost_class, provider, sku, layout.piece("series", said))
 
 
-def time_piece(layout: Layout, start: datetime, end: datetime) -> RowPiece:
-    """The billing period is the calendar month, in UTC, in which it was used."""
-    month = start.date().replace(day=1)
+def time_piece(layout: Layout, start: datetime, end: datetime, billed_in: date | None = None) -> RowPiece:
+    """The billing period is the calendar month, in UTC, in which it was used, or in which it was booked after
+    that was closed."""
+    month = billed_in or start.date().replace(day=1)
     said = {
         "BillingPeriodStart": instant(midnight(month)),
         "BillingPeriodEnd": instant(midnight(add_months(month, 1))),
@@ -148,7 +151,7 @@ class UsageRows:
 
     def row(self, used: CellUsage, series: SeriesPiece) -> FocusRow:
         """Of one cell."""
-        day, cell_id, events, quantity, costs, pricing, correction = used
+        day, cell_id, events, quantity, costs, pricing, correction, billed_in = used
         quantity = quantity if pricing.price.unit else str(events)
         if not pricing.in_one_currency:  # in two: both in the book's
             costs = costs._replace(
@@ -159,6 +162,9 @@ class UsageRows:
             pricing.last = UnitPrice(Decimal(prices.list), prices.list)
         day_text, time = self._time(day)
         row_id = f"{day_text}/{cell_id}/correction" if correction else f"{day_text}/{cell_id}"
+        if billed_in is not None:
+            row_id = f"{row_id}/{billed_in:%Y-%m}"
+            time = time_piece(self._layout, midnight(day), midnight(day + timedelta(days=1)), billed_in)
         return FocusRow(
             time,
             series.piece,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from services.api import database
+from services.api.exports.charge_rows import CarriedDay
 from services.api.exports.files import PARQUET_DIGITS, PARQUET_PLACES, ExportForm, export_file, parquet_places
 from services.api.exports.layout import Layout
 from services.api.exports.reading import SQL, STATEMENT_S, DayRows
@@ -93,6 +94,7 @@ class _Folded:
     largest: Decimal
     places: int
     billed_days: frozenset[date]
+    carried: Sequence[CarriedDay]
 
 
 async def export(question: ExportQuestion, out: IO[bytes]) -> None:
@@ -129,6 +131,7 @@ async def _written(
         start=question.start,
         end=question.end,
         billed_days=folded.billed_days,
+        carried=folded.carried,
     )
     with export_file(question.form, layout, out, places or 0) as file:
         async for rows in days.rows():
@@ -170,7 +173,7 @@ async def _one_instant(question: ExportQuestion) -> AsyncIterator[_Instant]:
         await reader.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
         await reader.execute(SQL["act_for"], tenant)
         booked = await _booked(check, question, timeline_of(known))
-        folded = await _folded(check, question)
+        folded = await _folded(check, question, timeline_of(known))
         await checking.rollback()
         yield reader, BillingAccount(tenant, known[0]["name"]), booked, folded
         await reading.rollback()
@@ -189,7 +192,10 @@ async def _booked(connection: Any, question: ExportQuestion, timeline: Timeline)
     return _sums(found)
 
 
-async def _folded(connection: Any, question: ExportQuestion) -> _Folded:
+async def _folded(connection: Any, question: ExportQuestion, timeline: Timeline) -> _Folded:
+    within = question.tenant, midnight(question.start), midnight(question.end)
+    days = await connection.fetch(SQL["carried_days"], *within, timeout=STATEMENT_S)
+    carried = [CarriedDay(*timeline.bounds("day", row["bucket"]), row["accounting_period"]) for row in days]
     found = await connection.fetch(
         SQL["folded"], question.tenant, question.start, question.end, timeout=STATEMENT_S
     )
@@ -199,6 +205,7 @@ async def _folded(connection: Any, question: ExportQuestion) -> _Folded:
         largest=max((row["largest"] for row in found), default=Decimal()),
         places=max((row["places"] for row in found), default=0),
         billed_days=frozenset(day for row in found for day in row["billed_days"] or ()),
+        carried=carried,
     )
 
 
