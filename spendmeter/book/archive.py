@@ -18,9 +18,9 @@ from spendmeter.book.archive_file import (
     BATCH_ROWS,
     COLUMNS,
     BadArchive,
+    EntryRow,
     Manifest,
     MonthFile,
-    Row,
     file_name,
     read_manifest,
     read_rows,
@@ -35,7 +35,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Month:
+class BookMonth:
     """A month of the book, by its first day."""
 
     month: date
@@ -49,9 +49,9 @@ class Month:
     archived_at: datetime | None
 
 
-async def read_months(owner: Any) -> list[Month]:
+async def read_months(owner: Any) -> list[BookMonth]:
     """All, the oldest first."""
-    return [Month(**row) for row in await owner.fetch(SQL["months"])]
+    return [BookMonth(**row) for row in await owner.fetch(SQL["months"])]
 
 
 async def archive(owner: Any, month: date, folder: Path, today: date, *, drop: bool) -> Manifest:
@@ -116,7 +116,7 @@ async def _is_closed(owner: Any, month: date) -> bool:
         return False
 
 
-def _may_go(months: list[Month], month: date, today: date) -> None:
+def _may_go(months: list[BookMonth], month: date, today: date) -> None:
     attached = [each.month for each in months if each.attached]
     if month not in attached:
         raise Refused(f"{month:%Y-%m} is no part of the book")
@@ -142,7 +142,7 @@ async def _write(owner: Any, part: str, month: date, folder: Path) -> Manifest:
             return file.finish()
 
 
-async def _batches(owner: Any, part: str) -> AsyncIterator[list[Row]]:
+async def _batches(owner: Any, part: str) -> AsyncIterator[list[EntryRow]]:
     cursor = await owner.cursor(SQL["rows"].format(part=part))
     while rows := await cursor.fetch(BATCH_ROWS):
         yield [tuple(row) for row in rows]

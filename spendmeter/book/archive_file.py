@@ -27,7 +27,7 @@ _TYPES = {
 BATCH_ROWS = 20_000
 _BLOCK_BYTES = 1 << 20
 
-Row = tuple[Any, ...]
+EntryRow = tuple[Any, ...]
 
 
 class BadArchive(Exception):
@@ -73,7 +73,7 @@ class MonthFile:
         self._writer.close()
         self._fresh.unlink(missing_ok=True)
 
-    def rows(self, rows: Sequence[Row]) -> None:
+    def rows(self, rows: Sequence[EntryRow]) -> None:
         """More rows, in order."""
         columns = zip(*rows, strict=True)
         arrays = [
@@ -119,7 +119,7 @@ def read_manifest(folder: Path, month: date) -> Manifest:
     return manifest
 
 
-def read_rows(path: Path) -> Iterator[list[Row]]:
+def read_rows(path: Path) -> Iterator[list[EntryRow]]:
     """Its rows in order, some thousands at a time."""
     from pyarrow import parquet
 
