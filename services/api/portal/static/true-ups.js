@@ -67,7 +67,11 @@ const explained = (text, { explanation, quantity, units }) =>
   el(
     "details",
     el("summary", text),
-    el("ul", { className: "rows" }, explanation.map((step) => el("li", step))),
+    el(
+      "ul",
+      { className: "rows" },
+      explanation.map((step) => el("li", step)),
+    ),
     quantity === null ? "" : el("small", `${count(Number(quantity))} ${units.join(" + ")} in all`),
   );
 
