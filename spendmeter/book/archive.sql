@@ -13,7 +13,7 @@ SELECT closed_through >= $1::date - 1 FROM chain_progress
 -- The part's rows in the order of the chain. Numbers as they are written: no column of a file holds them as they are.
 SELECT occurred_at, recorded_at, origin_offset, origin_partition, catalog_version, accounting_period, recorded_on, seq, identity,
     series_id, tenant, status, currency, list::text, contracted::text, effective::text, event, lines, correction_id
-FROM {part} ORDER BY recorded_on, origin_partition, origin_offset, seq
+FROM {part} ORDER BY recorded_on, recorded_at, origin_partition, origin_offset, identity, seq
 
 -- name: count
 -- How many there are.

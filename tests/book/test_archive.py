@@ -40,11 +40,6 @@ FROM made CROSS JOIN (VALUES (0, 1), (1, -1)) AS s (seq, sign) WHERE seq = 0 OR 
 """
 """60 events of a month; six are taken back on another day."""
 BOOK = "SELECT count(*), md5(string_agg(e::text, '|' ORDER BY identity, seq)), sum(effective) FROM entries e"
-CLOSED = """
-CREATE TABLE IF NOT EXISTS chain_progress (alone boolean DEFAULT true, closed_through date);
-DELETE FROM chain_progress; INSERT INTO chain_progress (closed_through) VALUES (NULL)
-"""
-"""The chain of days, as far as archiving asks it."""
 
 
 @pytest.fixture
@@ -56,7 +51,6 @@ async def database(owner_url: str) -> str:
 async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
     """The owner's connection to a book of three months, of which the chain has closed all days."""
     connection = await asyncpg.connect(database, server_settings={"timezone": "UTC"})
-    await connection.execute(CLOSED)
     await connection.execute("SELECT make_months($1, $2)", BEFORE, THIS)
     await connection.execute(FILL, BEFORE, LAST)
     await close_through(connection, THIS - timedelta(days=1))
@@ -65,11 +59,7 @@ async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def close_through(owner: asyncpg.Connection, day: date) -> None:
-    columns = "closing_through = $1, closed_through = $1"
-    known = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'chain_progress'::regclass AND attname = 'closing_through'"
-    if not await owner.fetchval(known):
-        columns = "closed_through = $1"
-    await owner.execute(f"UPDATE chain_progress SET {columns}", day)
+    await owner.execute("UPDATE chain_progress SET closing_through = $1, closed_through = $1", day)
 
 
 async def put_away(owner: asyncpg.Connection, month: date, folder: Path, *, drop: bool = False) -> None:

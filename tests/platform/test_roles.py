@@ -134,7 +134,9 @@ async def test_api_without_a_tenant_sees_nothing_and_with_one_sees_its_own(
     try:
         for access in read_tables():
             if "S" in access.privileges["api"]:
-                assert await api.fetchval(f"SELECT count(*) FROM {access.table}") == 0, access.table
+                # How far the chain of days is closed is one row, of the installation.
+                rows = 1 if access.table == "chain_progress" else 0
+                assert await api.fetchval(f"SELECT count(*) FROM {access.table}") == rows, access.table
         async with api.transaction():
             await api.execute("SELECT set_config('app.tenant', 'acme', true)")
             assert await api.fetchval("SELECT array_agg(tenant) FROM tenants") == ["acme"]
