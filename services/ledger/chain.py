@@ -131,7 +131,7 @@ class Chain:
             return False
         if not progress["has_barrier"]:
             await self.pool.execute(SQL["set_barrier"])
-        return bool(await self.pool.fetchval(SQL["passed_barrier"]))
+        return bool((await self._progress())["passed_barrier"])
 
     async def _go_on(self, roots: Roots) -> ClosingStep:
         began_s = time.monotonic()
@@ -144,7 +144,8 @@ class Chain:
         return step
 
     async def _step(self, connection: Any, progress: Any, roots: Roots) -> ClosingStep:
-        if progress["closing_through"] == progress["closed_through"]:
+        # Not only in _begin: another worker may have closed all of it since, and begun with the next day.
+        if progress["closing_through"] == progress["closed_through"] or not progress["passed_barrier"]:
             return ClosingStep.NOTHING
         if progress["day"] is not None:
             return await self._hash(connection, progress, roots)

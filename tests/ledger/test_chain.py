@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from services.ledger.book import prepare
-from services.ledger.chain import Chain
+from services.ledger.chain import Chain, ClosingStep
 from spendmeter.contracts.chain import (
     LEAF_COLUMNS,
     NO_LINK,
@@ -211,6 +211,24 @@ async def test_who_is_interrupted_goes_on_where_it_was(
     access: Any = topic
     await look(Chain(pool=pool, topic=access, meters=Meters(), rest=0))
     assert await closed(chained) == [("acme", FIRST, 6)]
+
+
+async def test_no_step_is_taken_for_a_day_whose_bookings_another_worker_has_not_waited_for(
+    chained: asyncpg.Connection, chain: Chain, pool: asyncpg.Pool, topic: FakeTopic
+) -> None:
+    """One worker stood still after a barrier; another closed that day, and has begun with the next."""
+    await record(chained, 1)
+    await record(chained, 2, day=date(2026, 11, 3))
+    roots = await chain._read_topic()
+    assert roots is not None
+    await booked_through(chained, FIRST)
+    await look(chain)
+    await booked_through(chained, date(2026, 11, 3))
+    async with pool.acquire() as slow, slow.transaction():
+        await slow.fetchval("SELECT pg_current_xact_id()")
+        assert not await chain._begin()
+        step = await chain._go_on(roots)
+    assert (step, await closed(chained)) == (ClosingStep.NOTHING, [("acme", FIRST, 1)])
 
 
 async def test_today_is_not_closed_nor_is_a_day_after_which_nothing_was_booked_because_of_a_clock(

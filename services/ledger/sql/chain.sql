@@ -5,8 +5,10 @@ SELECT pg_try_advisory_xact_lock(hashtext('spendmeter.chain'))
 
 -- name: progress
 -- How far it has come. over_through: the last day that is over, and on which, or after which, something was booked: a clock
--- that is ahead closes nothing by itself.
-SELECT closing_through, barrier IS NOT NULL AS has_barrier, closed_through, day, hashed_before, topic, next_offset,
+-- that is ahead closes nothing by itself. passed_barrier: whether all who might not know closing_through have committed, or have
+-- not and never will.
+SELECT closing_through, barrier IS NOT NULL AS has_barrier,
+    coalesce(pg_snapshot_xmin(pg_current_snapshot()) >= barrier, false) AS passed_barrier, closed_through, day, hashed_before, topic, next_offset,
     published_through, published_epoch, refused, (SELECT coalesce(max(epoch), 1) FROM chain_put_backs) AS epoch,
     least((clock_timestamp() AT TIME ZONE 'UTC' - interval '1 minute')::date - 1, greatest(
         (SELECT max(recorded_on) FROM positions), (SELECT recorded_on FROM corrector))) AS over_through
@@ -20,10 +22,6 @@ WHERE $1::date IS NOT NULL AND (closing_through IS NULL OR closing_through = clo
 -- name: set_barrier
 -- A transaction of its own, after the one above: whoever began to book before it may not know it.
 UPDATE chain_progress SET barrier = pg_snapshot_xmax(pg_current_snapshot()) WHERE barrier IS NULL
-
--- name: passed_barrier
--- Whether all who might not know it have committed, or have not and never will.
-SELECT pg_snapshot_xmin(pg_current_snapshot()) >= barrier FROM chain_progress
 
 -- name: next_day
 -- The day after the last one that is closed; of a book of which none is, the first with entries.
