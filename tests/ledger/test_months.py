@@ -53,6 +53,10 @@ async def test_a_clock_that_steps_back_takes_no_partition_back_to_an_earlier_day
     assert days[2]["recorded_on"] < tomorrow
     moved = await owner.fetch("SELECT recorded_on FROM positions ORDER BY partition")
     assert moved[0][0] == tomorrow > moved[1][0]
+    claimed = await owner.fetch("SELECT claimed_on FROM identities WHERE origin_partition = 0")
+    assert [row[0] for row in claimed] == [tomorrow, tomorrow], (
+        "a claim of long ago would be forgotten at once"
+    )
 
 
 async def test_what_a_slow_clock_of_the_database_would_record_a_month_too_early_is_found_where_readers_look(

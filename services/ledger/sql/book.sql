@@ -22,9 +22,11 @@ SELECT greatest(recorded_on, (now() AT TIME ZONE 'UTC')::date, first_open_day())
 WHERE partition = $1 AND position = $2 AND rated_topic = $3 FOR UPDATE
 
 -- name: claim_identities
--- In the order of the key, so that two lanes never wait for each other in a circle.
-INSERT INTO identities (identity, occurred_at, hash, origin_partition, origin_offset, recorded_on)
-SELECT identity, occurred_at, hash, $1, origin_offset, greatest($2, recorded_from(occurred_at)) FROM stage ORDER BY identity
+-- In the order of the key, so that two lanes never wait for each other in a circle. Claimed on the day of the entry, which no
+-- clock takes back: what a clock claims years ago would be forgotten at once, and its copy booked again.
+INSERT INTO identities (identity, occurred_at, hash, origin_partition, origin_offset, recorded_on, claimed_on)
+SELECT s.identity, s.occurred_at, s.hash, $1, s.origin_offset, d.recorded_on, d.recorded_on
+FROM stage s CROSS JOIN LATERAL (SELECT greatest($2, recorded_from(s.occurred_at)) AS recorded_on) AS d ORDER BY s.identity
 ON CONFLICT (identity) DO NOTHING
 RETURNING identity
 
