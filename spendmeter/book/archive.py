@@ -59,13 +59,13 @@ async def archive(owner: Any, month: date, folder: Path, today: date, *, drop: b
     Whatever interrupts it, the next try goes on. Raises Refused, BadArchive, OSError, asyncpg's errors."""
     part, months = _part(month), await read_months(owner)
     if drop and any(each.month == month and not each.attached for each in months):
-        return await _drop(owner, part, month, folder)
+        return await _drop(owner, part, month, folder, months)
     _may_go(months, month, today)
     if not await _is_closed(owner, month):
         raise Refused(f"not every day of {month:%Y-%m} is closed by the chain of days yet")
     if await owner.fetchval(SQL["is_half_detached"], part):
         await owner.execute(SQL["detach_the_rest"].format(part=part))
-        manifest = read_manifest(folder, month)
+        manifest = _listed_manifest(folder, month, months)
     else:
         manifest = await _write(owner, part, month, folder)
         await owner.execute(SQL["put_down"], month, manifest.entries, manifest.file, manifest.sha256)
@@ -84,9 +84,7 @@ async def attach(owner: Any, month: date, folder: Path) -> Manifest:
     if not gone or gone[-1].month != month:
         last = f"the next is {gone[-1].month:%Y-%m}" if gone else "none is archived"
         raise Refused(f"months come back in their order, the newest first: {last}")
-    manifest = read_manifest(folder, month)
-    if manifest.sha256 != gone[-1].sha256:
-        raise BadArchive(f"{folder / manifest.file} is not the file that the book was put into")
+    manifest = _listed_manifest(folder, month, months)
     async with owner.transaction():
         if not await owner.fetchval(SQL["is_there"], part):
             await owner.execute(SQL["make"].format(part=part))
@@ -100,12 +98,20 @@ async def attach(owner: Any, month: date, folder: Path) -> Manifest:
     return manifest
 
 
-async def _drop(owner: Any, part: str, month: date, folder: Path) -> Manifest:
+async def _drop(owner: Any, part: str, month: date, folder: Path, months: list[BookMonth]) -> Manifest:
     """The table of a month that was put away before."""
-    manifest = read_manifest(folder, month)
+    manifest = _listed_manifest(folder, month, months)
     if await owner.fetchval(SQL["is_there"], part):
         await _same_count(owner, part, manifest)
         await owner.execute(SQL["drop"].format(part=part))
+    return manifest
+
+
+def _listed_manifest(folder: Path, month: date, months: list[BookMonth]) -> Manifest:
+    """That of the file which the book lists: another of the same month is not what a table is dropped for."""
+    manifest = read_manifest(folder, month)
+    if manifest.sha256 not in [each.sha256 for each in months if each.month == month]:
+        raise BadArchive(f"{folder / manifest.file} is not the file that the book was put into")
     return manifest
 
 

@@ -124,6 +124,19 @@ async def test_who_is_interrupted_on_the_way_goes_on(owner: asyncpg.Connection, 
     assert not await owner.fetchval("SELECT to_regclass($1) IS NOT NULL", f"recorded.entries_{BEFORE:%Y%m}")
 
 
+async def test_a_table_is_dropped_for_the_file_alone_that_the_book_lists(
+    owner: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """Another folder has a file of the same month, with as many entries, whose manifest is about it."""
+    await put_away(owner, BEFORE, tmp_path / "other", drop=False)
+    await attach(owner, BEFORE, tmp_path / "other")
+    await owner.execute("UPDATE entries SET lines = '[1]' WHERE seq = 0")
+    await put_away(owner, BEFORE, tmp_path / "listed")
+    with pytest.raises(BadArchive, match="not the file that the book was put into"):
+        await put_away(owner, BEFORE, tmp_path / "other", drop=True)
+    assert await owner.fetchval("SELECT to_regclass($1) IS NOT NULL", f"recorded.entries_{BEFORE:%Y%m}")
+
+
 async def test_verify_reads_the_files_beside_the_table_and_will_not_look_without_them(
     owner: asyncpg.Connection, tmp_path: Path
 ) -> None:
