@@ -740,11 +740,6 @@ SELECT day, tenant, epoch, previous_day, previous, leaves, sums::text AS sums, l
     lag(day) OVER in_order AS previous_day_should, coalesce(lag(root) OVER in_order, '') AS previous_should
 FROM chain_days WINDOW in_order AS (PARTITION BY tenant ORDER BY day) ORDER BY day, tenant
 
--- name: chain_months
--- The months whose entries are in the database.
-SELECT to_date(right(c.relname, 6), 'YYYYMM') AS month
-FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'public.entries'::regclass
-
 -- name: chain_written_since
 -- Entries of a tenant's day that were written by a later transaction than the one that closed it: counted in 32 bits, as
 -- rows have it, and only as long as the database is the same one.

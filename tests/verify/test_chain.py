@@ -129,6 +129,17 @@ async def test_a_deleted_entry_is_found(chained: WrittenBook) -> None:
     )
 
 
+async def test_a_month_that_the_owner_took_out_and_archived_nowhere_is_missing(chained: WrittenBook) -> None:
+    await chained.owner.execute("ALTER TABLE entries DETACH PARTITION recorded.entries_202611")
+    try:
+        found = said(await chained.check(), "I10")
+    finally:
+        await chained.owner.execute(
+            "ALTER TABLE entries ATTACH PARTITION recorded.entries_202611 FOR VALUES FROM ('2026-11-01') TO ('2026-12-01')"
+        )
+    assert "day 2026-11-23 of acme: changed since it was closed: 0 entries" in found
+
+
 async def test_an_inserted_entry_is_found_and_named(chained: WrittenBook) -> None:
     await chained.owner.execute(
         "CREATE TEMP TABLE more AS SELECT * FROM entries WHERE event LIKE '%\"e7\"%'; "
