@@ -109,17 +109,6 @@ def test_a_model_of_the_marketplace_is_named_by_its_product() -> None:
         assert causes(held("bedrock", content, book=BOOK)) == {}
 
 
-def test_a_discount_is_one_wherever_the_report_has_it() -> None:
-    # A tenth of 21, in the net cost, or in rows of its own.
-    net = [row | {"line_item_net_unblended_cost": cost} for row, cost in ((IN, "5.4"), (OUT, "13.5"))]
-    assert causes(held("bedrock", as_csv(*net), book=BOOK)) == {"discount": "-2.1"}
-    own = [
-        used(row["line_item_usage_type"], "0", cost, line_item_line_item_type="EdpDiscount", pricing_public_on_demand_cost="")
-        for row, cost in ((IN, "-0.6"), (OUT, "-1.5"))
-    ]  # fmt: skip
-    assert causes(held("bedrock", as_csv(IN, OUT, *own), book=BOOK)) == {"discount": "-2.1"}
-
-
 def test_usage_that_a_commitment_covers_costs_what_is_its_share_and_the_commitment_is_told() -> None:
     covered = IN | {
         "line_item_line_item_type": "SavingsPlanCoveredUsage", "savings_plan_savings_plan_effective_cost": "4.5",

@@ -1,13 +1,15 @@
 """Lines of a bill that are alike but for whose project, key or person they are of, as one; and how far what
 they come to may be off, by the digits that the bill is written in. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
+from msgspec import structs
+
 from services.api.invoices.billed import BillError, InvoiceLine
-from spendmeter.contracts.money import EXACT, ZERO, quantised, total
+from spendmeter.contracts.money import EXACT, quantised, total
 
 LINES_MAX = 50_000
 """Of a file, once those that are alike are one: a month of 50 models in 6 units at 5 tiers has as many."""
@@ -32,8 +34,8 @@ class AddedLines:
         self._sums: dict[tuple[Any, ...], _Sum] = {}
         self._places = CENT_PLACES
 
-    def add(self, line: InvoiceLine) -> None:
-        """Raises BillError where too many are unlike."""
+    def add(self, line: InvoiceLine, rows: int = 1) -> None:
+        """What so many rows come to. Raises BillError where too many are unlike."""
         key = (
             line.day, line.kind, line.model, line.unit, line.tier, line.context, line.region, line.currency,
             line.quantity is None, line.listed is None,
@@ -46,9 +48,9 @@ class AddedLines:
                 raise BillError(
                     f"has more than {LINES_MAX:,} lines that are unlike: import it in parts, day by day"
                 )
-            self._sums[key] = _Sum(line.quantity, line.amount, line.listed)
+            self._sums[key] = _Sum(line.quantity, line.amount, line.listed, rows)
             return
-        found.count += 1
+        found.count += rows
         for name in ("quantity", "amount", "listed"):
             if (more := getattr(line, name)) is not None:
                 setattr(found, name, EXACT.add(getattr(found, name), more))
@@ -58,14 +60,21 @@ class AddedLines:
         half of the last place that any of them has."""
         half = Decimal(5).scaleb(-self._places - 1)
         return tuple(
-            InvoiceLine(
-                day=key[0], kind=key[1], model=key[2], unit=key[3], tier=key[4], context=key[5],
-                region=key[6], currency=key[7], quantity=each.quantity, amount=each.amount,
-                listed=each.listed,
-                tolerance=ZERO if each.amount is None else _off(half, each.count),
-            )
-            for key, each in self._sums.items()
-        )  # fmt: skip
+            line if line.amount is None else structs.replace(line, tolerance=_off(half, rows))
+            for line, rows in self.counted()
+        )
+
+    def counted(self) -> Iterator[tuple[InvoiceLine, int]]:
+        """Each with how many rows it is of, to be added to others."""
+        for key, each in self._sums.items():
+            yield (
+                InvoiceLine(
+                    day=key[0], kind=key[1], model=key[2], unit=key[3], tier=key[4], context=key[5],
+                    region=key[6], currency=key[7], quantity=each.quantity, amount=each.amount,
+                    listed=each.listed,
+                ),
+                each.count,
+            )  # fmt: skip
 
 
 def off_together(offs: Iterable[Decimal]) -> Decimal:

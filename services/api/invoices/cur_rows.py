@@ -2,7 +2,7 @@
 Bedrock. Pure.
 
 Of usage that a commitment covers the amount is its effective cost; the commitment itself is a purchase. Where
-a discount has rows of its own, each is less of what its meter cost.
+a discount has rows of its own, each is less of what its meter cost (`net_costs.py`: or is in that already).
 """
 
 import json
@@ -12,6 +12,7 @@ from decimal import Decimal
 from services.api.imports.focus import alike, columns_of
 from services.api.invoices.aws_meters import meter_of, model_sold
 from services.api.invoices.billed import UNKNOWN, InvoiceLine
+from services.api.invoices.net_costs import Costed
 from services.api.invoices.table_cells import Beside, RowCells, amount_in, decimal_in, span_in
 from services.api.invoices.vendor_words import ANYWHERE, AWS, FOCUS, region_of, tier_of
 from spendmeter.contracts.money import EXACT, ZERO
@@ -44,7 +45,7 @@ def columns(header: Sequence[str]) -> dict[str, str]:
     return columns_of(header, _WANTED)
 
 
-def read_row(cells: RowCells) -> InvoiceLine | Beside | None:
+def read_row(cells: RowCells) -> Costed | Beside | None:
     """None = of something else than Bedrock. Raises BillError."""
     product = _product(cells)
     if not _is_bedrock(cells, product):
@@ -54,7 +55,22 @@ def read_row(cells: RowCells) -> InvoiceLine | Beside | None:
     if beside := AWS["beside"].get(said):
         return Beside(beside, amount_in(cells, _NET, _UNBLENDED), currency)
     kind = AWS["usage"].get(said, "")
+    net, gross = _after_and_before_discounts(cells, kind)
     amount = amount_in(cells, *AWS["effective"].get(kind, ()), _NET, _UNBLENDED)
+    return Costed(_line(cells, product, kind, amount), gross, net, kind == "discount")
+
+
+def _after_and_before_discounts(cells: RowCells, kind: str) -> tuple[Decimal | None, Decimal | None]:
+    """What the row says that it costs; None = it does not."""
+    said = [
+        (decimal_in(cells, after), decimal_in(cells, before))
+        for after, before in (AWS["effective"].get(kind, (_NET, _UNBLENDED)), (_NET, _UNBLENDED))
+    ]
+    return next((each for each in said if each != (None, None)), said[-1])
+
+
+def _line(cells: RowCells, product: str, kind: str, amount: Decimal) -> InvoiceLine:
+    said, currency = cells["line_item_line_item_type"], cells["line_item_currency_code"].upper()
     first, last = span_in(cells["line_item_usage_start_date"], cells["line_item_usage_end_date"])
     named = cells["line_item_usage_type"] or cells.get("line_item_line_item_description", "")
     meter = meter_of(named)
