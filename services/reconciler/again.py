@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 
@@ -55,13 +56,7 @@ class Again:
         for row in await self.pool.fetch(SQL["accounts"]):
             if row["marked_topic"] != row["origin_topic"]:
                 continue
-            account = self.first.account(row["partition"], row["origin_topic"], row["next_origin"])
-            first, looked = max(account.begins, row["first_origin"]), row["looked"]
-            self._looked.append((row["partition"], row["origin_topic"], first, looked))
-            for begin in range(first, looked, WINDOW):
-                end = min(begin + WINDOW, looked)
-                judged = await self.reader.judge(account, row["opened_at"], begin, end)
-                await self.proof.note(judged.findings)
+            async for _ in self._windows(row):
                 yield
         corrected = await self.pool.fetchval(SQL["corrector"], column=1)
         self._looked.append((CORRECTOR, NO_TOPIC, 0, corrected))
@@ -71,6 +66,26 @@ class Again:
             yield
         async for _ in self._sums():
             yield
+
+    async def _windows(self, row: Any) -> AsyncIterator[None]:
+        """Of one partition; what the broker deletes meanwhile is left out, and not put right by that."""
+        partition, topic, looked, begin = row["partition"], row["origin_topic"], row["looked"], 0
+        while True:
+            account = self.first.account(partition, topic, row["next_origin"])
+            begin = max(begin, account.begins, row["first_origin"])
+            if begin >= looked:
+                return
+            end = min(begin + WINDOW, looked)
+            judged = await self.reader.judge(account, row["opened_at"], begin, end)
+            await self.proof.note(judged.findings)
+            self._note_looked(partition, topic, begin, end)
+            begin = end
+            yield
+
+    def _note_looked(self, partition: int, topic: str, begin: int, end: int) -> None:
+        if self._looked and self._looked[-1][::3] == (partition, begin):
+            begin = self._looked.pop()[2]
+        self._looked.append((partition, topic, begin, end))
 
     async def _sums(self) -> AsyncIterator[None]:
         since, end = await self.sums.first(), datetime.now(UTC) + AHEAD

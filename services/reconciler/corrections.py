@@ -9,11 +9,13 @@ from typing import Any
 
 from services.reconciler.catalog import CatalogReader
 from services.reconciler.findings import ProofFinding, findings_of, new_report
+from services.reconciler.put_away import first_put_away, kept_from
 from services.reconciler.window import EXACT, Judged
 from spendmeter.verify.corrections import judge_correction
 from spendmeter.verify.report import Report
 from spendmeter.verify.sql import SQL
 from spendmeter.verify.streams import KnownSeries
+from spendmeter.verify.terms import BEGINNING
 from spendmeter.verify.true_ups import judge_true_up
 
 CORRECTOR, NO_TOPIC = -1, ""
@@ -26,16 +28,20 @@ async def judge_corrections(
     """Those numbered [begin, end), in the caller's snapshot: each number has one entry."""
     rows = await connection.fetch(SQL["corrections_within"], begin, end)
     true_ups = await connection.fetch(SQL["true_ups_numbered"], begin, end)
+    kept = await kept_from(connection, CORRECTOR, BEGINNING, end)
+    away = await first_put_away(connection, (row["identity"] for row in rows if not row["follows"]))
     reports: defaultdict[tuple[int, str], Report] = defaultdict(new_report)
     with decimal.localcontext(EXACT):
         for row in rows:
+            if row["identity"] in away and not row["follows"]:
+                continue
             report = reports[row["origin_offset"], row["tenant"]]
             await judge_correction(row, catalog.entries(report), series)
         for row in true_ups:
             report = reports[row["origin_offset"], row["booked_of"]]
             judge_true_up(row, catalog.entries(report))
     numbers = Counter(row["origin_offset"] for row in rows)
-    findings = [*_numbered(numbers, begin, end)]
+    findings = [*_numbered(numbers, max(begin, kept), end)]
     for (number, tenant), report in reports.items():
         findings += findings_of(
             report, tenant, origin_topic=NO_TOPIC, partition=CORRECTOR, origin_offset=number

@@ -14,6 +14,7 @@ from services.reconciler.catalog import SQL
 from services.reconciler.corrections import CORRECTOR, NO_TOPIC
 from services.reconciler.findings import ProofFinding
 from services.reconciler.proof import OUTCOMES, Proof
+from services.reconciler.put_away import kept_from
 from services.reconciler.reading import WindowReader
 from services.reconciler.window import OriginAccount
 from spendmeter.platform.heartbeat import Heartbeat
@@ -85,7 +86,8 @@ class Proving:
         account = self.account(partition, topic, passed)
         begin = row["looked"]
         if row["marked_topic"] != topic or begin is None or begin > passed:
-            begin = min(account.begins, passed)
+            kept = await kept_from(self.pool, partition, row["opened_at"], passed)
+            begin = min(max(account.begins, kept), passed)
             await self.proof.begin(partition, topic, begin)
         while begin < passed:
             end = min(begin + WINDOW, passed)

@@ -12,6 +12,7 @@ import asyncpg
 
 from services.reconciler.catalog import CatalogReader
 from services.reconciler.corrections import judge_corrections
+from services.reconciler.put_away import kept_from
 from services.reconciler.window import Judged, OriginAccount, WindowRows, judge_window
 from spendmeter.verify.sql import SQL
 from spendmeter.verify.streams import BookedEntry, KnownSeries, SetAside
@@ -37,11 +38,14 @@ class WindowReader:
         records = await self.topic.take(end)
         async with _snapshot(self.pool) as connection:
             await self.catalog.renew(connection)
+            kept = await kept_from(connection, account.partition, opened_at, end)
             found = await connection.fetch(SQL["entries_within"], account.partition, begin, end, opened_at)
             asked = (account.partition, begin, end, account.origin_topic)
             set_aside = [
                 SetAside._make(row) for row in await connection.fetch(SQL["unbooked_within"], *asked)
             ]
+        records = [record for record in records if record[0] >= kept]
+        set_aside = [row for row in set_aside if row.origin_offset >= kept]
         entries = [BookedEntry._make(tuple(row)[:_ENTRY]) for row in found]
         await self._series.learn(entries)
         rows = WindowRows(

@@ -167,6 +167,8 @@ class Judge:
         where = f"identity {key.hex()}, {self._where(offset)}"
         if row.identity != key:
             self.report.find("I1", f"changed: set aside as a {outcome} of another identity", where)
+        elif row.is_put_away:
+            self.report.pass_over("I1", "copies of events whose month is archived")
         elif row.won_event is None:
             self.report.find("I1", f"lost: set aside as a {outcome}, and nothing of it is booked", where)
         elif row.won_partition == self.partition and (row.won_offset or 0) > offset:

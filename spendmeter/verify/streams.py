@@ -55,6 +55,8 @@ class SetAside(NamedTuple):
     """What corrections made of it."""
     retracted: bool = False
     """It was by the time that this was set aside."""
+    is_put_away: bool = False
+    """That entry lies in a month that is no part of the book."""
 
 
 Placed = TypeVar("Placed", BookedEntry, SetAside)

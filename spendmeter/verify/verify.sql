@@ -29,7 +29,9 @@ SELECT u.origin_topic, u.origin_partition, u.origin_offset, u.outcome, u.tenant,
     u.event_id, e.origin_partition AS won_partition, e.origin_offset AS won_offset, e.event AS won_event,
     ARRAY(SELECT a.event FROM entries a
         WHERE a.occurred_at = e.occurred_at AND a.identity = e.identity AND a.seq > 0 AND a.event IS NOT NULL) AS amended,
-    EXISTS (SELECT FROM corrected_identities c WHERE c.identity = u.identity AND c.retracted_at < u.recorded_at) AS retracted
+    EXISTS (SELECT FROM corrected_identities c WHERE c.identity = u.identity AND c.retracted_at < u.recorded_at) AS retracted,
+    e.identity IS NULL AND EXISTS (SELECT FROM archived_months m WHERE m.month = date_trunc('month', i.recorded_on)::date)
+        AS is_put_away
 FROM unbooked u
 LEFT JOIN identities i ON i.identity = u.identity AND u.outcome IN ('duplicate', 'conflict')
 LEFT JOIN entries e

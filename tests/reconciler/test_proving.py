@@ -118,3 +118,18 @@ async def test_a_second_process_goes_on_where_the_first_one_was(prover: Prover) 
     )
     await prover.proving.look()
     assert (await prover.marks())[0] == (30, 30)
+
+
+async def test_a_month_that_is_put_away_is_no_finding(prover: Prover) -> None:
+    month = await prover.owner.fetchval("SELECT date_trunc('month', min(recorded_on))::date FROM entries")
+    await prover.proving.look()
+    await prover.owner.execute(f"ALTER TABLE entries DETACH PARTITION recorded.entries_{month:%Y%m}")
+    await prover.owner.execute(
+        "INSERT INTO archived_months (month, entries, file, sha256) VALUES ($1, 57, 'file', 'sha')", month
+    )
+    await prover.again.round()
+    assert await prover.found() == []
+    await prover.owner.execute("TRUNCATE proved_marks")
+    await prover.proving.look()
+    assert await prover.found() == []
+    assert (await prover.marks())[0] == (30, 30)

@@ -6,6 +6,18 @@ SELECT p.partition, p.origin_topic, p.next_origin, p.booked, p.duplicate, p.conf
     m.conflict AS own_conflict, m.rejected AS own_rejected
 FROM positions p LEFT JOIN proved_marks m USING (partition) ORDER BY p.partition
 
+-- name: kept_from
+-- From which offset of partition $1, whose account was opened at $2, entries are part of the book: those before lie in months
+-- that are put away. They go in the order in which they were recorded, which is that of their offsets; null = none is left.
+SELECT CASE WHEN EXISTS (SELECT FROM archived_months) THEN (
+        SELECT min(origin_offset) FROM entries WHERE origin_partition = $1 AND recorded_at >= $2)
+    ELSE 0 END
+
+-- name: put_away
+-- Which of these entries' events were first recorded in a month that is put away.
+SELECT i.identity FROM identities i JOIN archived_months a ON a.month = date_trunc('month', i.recorded_on)::date
+WHERE i.identity = ANY ($1::bytea[])
+
 -- name: corrector
 -- How many entries the corrector has written, and how many of them are proved.
 SELECT coalesce((SELECT max(next_entry) FROM corrector), 0) AS next_entry,
@@ -148,5 +160,7 @@ LIMIT 100
 SELECT bucket, sum(events)::bigint AS events FROM rollups_minute WHERE bucket >= $1 AND bucket < $2 GROUP BY 1 ORDER BY 1
 
 -- name: first_minute
--- From when on minutes are to be held against their entries.
-SELECT greatest((SELECT min(bucket) FROM rollups_minute), (SELECT max(since) FROM minutes_kept))
+-- From when on minutes are to be held against their entries: which are there of minutes after the last month that is put
+-- away, and the hour for which events may be recorded early.
+SELECT greatest((SELECT min(bucket) FROM rollups_minute), (SELECT max(since) FROM minutes_kept),
+    (SELECT (max(month) + interval '1 month 1 hour') AT TIME ZONE 'UTC' FROM archived_months))
