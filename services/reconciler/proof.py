@@ -60,11 +60,13 @@ class Proof:
         at: datetime = await self.pool.fetchval(SQL["now"])
         return at
 
-    async def put_right(self, since: datetime, looked: Sequence[tuple[int, str, int, int]]) -> None:
-        """All was looked at again since then: what was not found is gone. `looked`: partition, topic, from
-        which offset to which."""
+    async def put_right(
+        self, since: datetime, looked: Sequence[tuple[int, str, int, int]], *, all_sums: bool
+    ) -> None:
+        """What was looked at again since then and not found is gone. `looked`: partition, topic, from which
+        offset to which; `all_sums`: whether every sum was."""
         partitions = zip(*looked, strict=True) if looked else ((), (), (), ())
-        await self.pool.execute(SQL["gone"], since, *map(list, partitions))
+        await self.pool.execute(SQL["gone"], since, *map(list, partitions), all_sums)
 
     async def begin(self, partition: int, origin_topic: str, first_origin: int) -> None:
         """Of a partition that was never looked at, or whose topic was another."""

@@ -133,3 +133,21 @@ async def test_a_month_that_is_put_away_is_no_finding(prover: Prover) -> None:
     await prover.proving.look()
     assert await prover.found() == []
     assert (await prover.marks())[0] == (30, 30)
+
+
+async def test_sums_that_take_too_long_are_left_out_and_nothing_of_them_is_called_put_right(
+    prover: Prover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(*span: object) -> None:
+        raise TimeoutError
+
+    await prover.proving.look()
+    await prover.owner.execute("UPDATE rollups_minute SET list = list + 1 WHERE ctid = '(0,3)'")
+    await prover.again.round()
+    monkeypatch.setattr(prover.sums, "minutes", late)
+    await prover.again.round()
+    assert await prover.owner.fetchval("SELECT bool_and(gone_at IS NULL) FROM findings_seen(10)")
+    monkeypatch.undo()
+    await prover.owner.execute("UPDATE rollups_minute SET list = list - 1 WHERE list > 1")
+    await prover.again.round()
+    assert await prover.owner.fetchval("SELECT bool_and(gone_at IS NOT NULL) FROM findings_seen(10)")

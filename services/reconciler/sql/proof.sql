@@ -56,10 +56,10 @@ f.gone_at IS NULL AND NOT EXISTS (SELECT FROM proof_acts a WHERE a.finding = f.i
 SELECT count(*) FROM proof_findings f WHERE {in_the_way}
 
 -- name: gone
--- What was not found again though all was looked at since $1, in these partitions from these offsets on: somebody has put
--- it right.
+-- What was not found again though it was looked at since $1, in these partitions from these offsets on, and, where $6, all
+-- that has no offset: somebody has put it right.
 UPDATE proof_findings f SET gone_at = now()
-WHERE f.last_seen_at < $1 AND f.gone_at IS NULL AND (f.partition IS NULL OR EXISTS (
+WHERE f.last_seen_at < $1 AND f.gone_at IS NULL AND (f.partition IS NULL AND $6 OR EXISTS (
     SELECT FROM unnest($2::int[], $3::text[], $4::bigint[], $5::bigint[]) AS looked (partition, topic, since, until)
     WHERE f.partition = looked.partition AND f.origin_topic = looked.topic AND f.origin_offset >= looked.since
         AND f.origin_offset < looked.until))
