@@ -1,7 +1,7 @@
 """A month of the book as a Parquet file with a manifest beside it, and back. Not for an event loop.
 
 Every column is there, and every digit: numbers are texts as Postgres writes them. Rows lie in the order of
-(recorded_on, origin_partition, origin_offset, seq).
+(recorded_on, recorded_at, origin_partition, origin_offset, identity, seq).
 """
 
 from __future__ import annotations
