@@ -67,6 +67,8 @@ async def archive(owner: Any, month: date, folder: Path, today: date, *, drop: b
         await owner.execute(SQL["detach_the_rest"].format(part=part))
         manifest = _listed_manifest(folder, month, months)
     else:
+        if reader := await owner.fetchval(SQL["unread"].format(part=part)):
+            raise Refused(f"{reader} has not read all of {month:%Y-%m} yet, and could not once it is away")
         manifest = await _write(owner, part, month, folder)
         await owner.execute(SQL["put_down"], month, manifest.entries, manifest.file, manifest.sha256)
         await owner.execute(SQL["detach"].format(part=part))

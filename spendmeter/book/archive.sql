@@ -9,8 +9,29 @@ ORDER BY 1
 -- Whether the chain has closed every day before $1: nothing is added to them any more.
 SELECT closed_through >= $1::date - 1 FROM chain_progress
 
+-- name: unread
+-- Who follows the book, and has not come past all of the part's entries: what it has not read then, it would never read. Null =
+-- nobody. An account of a partition holds what was recorded between the end of the one before and its own.
+WITH accounts AS (
+    SELECT partition, row_number() OVER in_order - 1 AS account, ended_at,
+        coalesce(lag(ended_at) OVER in_order, '-infinity') AS begun_at
+    FROM (
+        SELECT partition, timestamptz 'infinity' AS ended_at FROM positions
+        UNION ALL SELECT partition, ended_at FROM closed_accounts
+        UNION ALL SELECT -1, 'infinity' FROM corrector
+    ) AS every
+    WINDOW in_order AS (PARTITION BY partition ORDER BY ended_at)
+), marks AS (
+    SELECT projection AS reader, partition, account, next_offset FROM projection_marks
+    UNION ALL SELECT 'as_of', partition, account, next_offset FROM moment_marks
+)
+SELECT min(reader) FROM marks m JOIN accounts a USING (partition, account)
+WHERE EXISTS (
+    SELECT FROM {part} e WHERE e.origin_partition = m.partition AND e.origin_offset >= m.next_offset
+        AND e.recorded_at >= a.begun_at AND e.recorded_at < a.ended_at)
+
 -- name: rows
--- The part's rows in the order of the chain. Numbers as they are written: no column of a file holds them as they are.
+-- The part's rows in one order, which is not that of the chain. Numbers as they are written: no column of a file holds them as they are.
 SELECT occurred_at, recorded_at, origin_offset, origin_partition, catalog_version, accounting_period, recorded_on, seq, identity,
     series_id, tenant, status, currency, list::text, contracted::text, effective::text, event, lines, correction_id
 FROM {part} ORDER BY recorded_on, recorded_at, origin_partition, origin_offset, identity, seq

@@ -97,6 +97,18 @@ async def test_a_month_goes_only_when_it_is_over_closed_and_the_oldest(
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_a_month_stays_until_all_who_follow_the_book_have_read_it(
+    owner: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """Of partition 0 the last entry is at offset 171."""
+    await owner.execute("INSERT INTO positions (partition, rated_topic, origin_topic) VALUES (0, 'r', 'o')")
+    await owner.execute("INSERT INTO projection_marks VALUES ('cells', 0, 0, 171)")
+    with pytest.raises(Refused, match="cells has not read all"):
+        await put_away(owner, BEFORE, tmp_path)
+    await owner.execute("UPDATE projection_marks SET next_offset = 172")
+    await put_away(owner, BEFORE, tmp_path)
+
+
 async def test_months_come_back_the_newest_first_and_from_no_file_that_was_changed(
     owner: asyncpg.Connection, tmp_path: Path
 ) -> None:
