@@ -16,7 +16,7 @@ export function statementFiles({ centre, month, dimension }) {
     const asked = { cost_centre: centre, month, dimension, dataset: dataset.value, format: form.value };
     const { blob, name } = await readFile(withParameters(PATH, asked));
     download(blob, name);
-    return `Written: ${name}. It is open until periods can be closed: ask again for what changed.`;
+    return `Written: ${name}. While the month is open it may change: ask again then.`;
   }
   return actForm({
     name: "In FOCUS 1.4",

@@ -7,6 +7,7 @@ import { count, eventsOf, formatDecimal, money, moneyColumn, parseDecimal, sum }
 import { textInput } from "./forms.js";
 import { link } from "./links.js";
 import { monthName } from "./months.js";
+import { periodCard } from "./period.js";
 import { scrolls, table, trail, zonedMoment } from "./pieces.js";
 import { RARE_BEATS, cardRefresher, everyNth } from "./refresh.js";
 import { statementFiles } from "./statement-files.js";
@@ -38,6 +39,8 @@ export function statementPage(query) {
   );
   const due = everyNth(RARE_BEATS);
   const answered = cardRefresher([card], { ask: () => get(path, parameters), show });
+  const hrefOf = (other) => link("statement", { ...parameters, centre, month: other });
+  const period = periodCard({ month, hrefOf, changed: () => centre && answered() });
 
   function show(statement) {
     content.replaceChildren(...draw(statement));
@@ -46,12 +49,13 @@ export function statementPage(query) {
   }
 
   async function refresh() {
-    if (!centre || !due()) return null;
-    const { answer, error } = await answered();
+    const asked = centre && due() ? answered() : {};
+    const [{ answer, error }] = await Promise.all([asked, period.refresh()]);
     if (error) throw error;
     return answer ? { ...answer, ...remarksOf(answer) } : null;
   }
-  return { element: card, refresh, timeless: !centre };
+  const element = el("div", { className: "stacked" }, card, period.element);
+  return { element, refresh, timeless: !centre };
 }
 
 // What may still change, in the first currency; lines say so of every one.
