@@ -38,10 +38,10 @@ export function headersOf(accept, tenant = session.tenant) {
   return { Accept: accept, ...(session.operator && tenant ? { "X-Spendmeter-Tenant": tenant } : {}) };
 }
 
-// A body that is text is a file, sent as it is. `tenant`: whom an operator acts for.
+// A body that is text or a file is sent as it is. `tenant`: whom an operator acts for.
 export async function call(method, path, body, tenant = session.tenant) {
   const headers = headersOf("application/json", path.startsWith("/v1/session") ? "" : tenant);
-  const file = typeof body === "string";
+  const file = typeof body === "string" || body instanceof Blob;
   if (body !== undefined) headers["Content-Type"] = file ? "application/octet-stream" : "application/json";
   const response = await fetch(path, {
     method,

@@ -5,6 +5,7 @@ import { waterfall } from "./chart-waterfall.js";
 import { el, setText } from "./dom.js";
 import { count, formatDecimal, money, moneyColumn, parseDecimal } from "./format.js";
 import { choice } from "./forms.js";
+import { invoiceFile, mayImport } from "./invoice-file.js";
 import { link } from "./links.js";
 import { firstDay, monthChoice, monthName, monthOf, monthsOn } from "./months.js";
 import { scrolls, table } from "./pieces.js";
@@ -51,11 +52,18 @@ export function invoicesPage(query) {
     words,
     chart.element,
     content,
+    mayImport() && invoiceFile({ provider, imported }),
     tableTools(() => ({ path: PATH, parameters }), { name: `invoice-${provider}-${month}` }),
     fine,
   );
   const due = everyNth(RARE_BEATS);
   const answered = cardRefresher([card], { ask: () => get(PATH, parameters), show });
+
+  async function imported() {
+    const { answer, error } = await answered();
+    if (error) throw error;
+    return answer;
+  }
 
   function goOn() {
     location.hash = link("invoices", { provider: providers.value, month: months.value });
@@ -77,10 +85,7 @@ export function invoicesPage(query) {
   }
 
   async function refresh() {
-    if (!due()) return null;
-    const { answer, error } = await answered();
-    if (error) throw error;
-    return answer;
+    return due() ? imported() : null;
   }
   return { element: card, refresh };
 }
