@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import asyncpg
 import pytest
 
-from services.corrector.closings.keeper import ClosingsKeeper
+from services.corrector.closings.keeper import ClosingsKeeper, read_sums
 from tests.corrector.closing_world import (
     ask_to_close,
     booked_by_period,
@@ -162,3 +163,24 @@ async def test_a_closing_that_was_begun_by_who_died_is_ended_by_another_once(
         done = await asyncio.gather(other.look(), keeper.look(), return_exceptions=True)
     assert [each for each in done if each == 1] == [1]
     assert await sums_at_close(book) == {OCTOBER: (1, ONE)}
+
+
+async def test_a_closing_that_takes_too_long_keeps_no_other_tenant_waiting(
+    book: Book, keeper: ClosingsKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late_for_globex(connection: asyncpg.Connection, tenant: str, period: date) -> list[Any]:
+        if tenant == "globex":
+            raise TimeoutError
+        return await read_sums(connection, tenant, period)
+
+    monkeypatch.setattr("services.corrector.closings.keeper.read_sums", late_for_globex)
+    await book.book_events(event("e1", time=IN_OCTOBER))
+    await ask_to_close(book.owner, OCTOBER, tenant="globex")
+    with pytest.raises(TimeoutError):
+        await keeper.look()
+    await ask_to_close(book.owner, OCTOBER)
+    with pytest.raises(TimeoutError):
+        await keeper.look()
+    assert await sums_at_close(book) == {OCTOBER: (1, ONE)}
+    monkeypatch.undo()
+    assert await keeper.look() == 1

@@ -45,17 +45,23 @@ class ClosingsKeeper:
         )  # fmt: skip
 
     async def look(self) -> int:
-        """Go on with all closings as far as they can; how many periods were closed."""
+        """Go on with all closings as far as they can; how many periods were closed. One that could not be
+        keeps none of the others waiting, and is raised at the end."""
         async with self._pool.acquire() as connection:
             await connection.execute(SQL["begin"])
             waiting = await connection.fetch(SQL["waiting"])
-        closed = 0
+        closed, failed = 0, None
         for each in waiting:
             if each["passed"]:
-                closed += await self._close(each["tenant"], each["period"], each["number"])
+                try:
+                    closed += await self._close(each["tenant"], each["period"], each["number"])
+                except AWAY as error:
+                    failed = error
             elif datetime.now(UTC) - each["begun_at"] > LONG:
                 self._tell(each)
         await self._pool.execute(SQL["name_moments"])
+        if failed is not None:
+            raise failed
         return closed
 
     async def _close(self, tenant: str, period: date, number: int) -> bool:
