@@ -24,9 +24,9 @@ WHERE $1::date IS NOT NULL AND (closing_through IS NULL OR closing_through = clo
 UPDATE chain_progress SET barrier = pg_snapshot_xmax(pg_current_snapshot()) WHERE barrier IS NULL
 
 -- name: next_day
--- The day after the last one that is closed; of a book of which none is, the first with entries.
-SELECT coalesce(
-    (SELECT closed_through FROM chain_progress) + 1, (SELECT min(recorded_on) FROM entries WHERE recorded_on <= $1))
+-- The day after the last one that is closed; of a book of which none is, the first of its first month, for no index tells the
+-- first with entries.
+SELECT coalesce((SELECT closed_through FROM chain_progress) + 1, (SELECT min(m) FROM entries_months() AS m WHERE m <= $1))
 
 -- name: begin_day
 -- Begins with the first entry that was recorded before the day itself, by a clock that was behind, or with the day; none
