@@ -116,6 +116,33 @@ async def test_nothing_is_told_of_what_lies_far_beyond_what_is_proved(world: Wor
     assert settled["proved_until"] == "2026-11-19T08:03:00Z"
 
 
+@pytest.mark.parametrize(
+    ("path", "asked", "rows"),
+    [("/v1/spend", {"bucket": "minute", "from": "2026-11-19T08:00:00Z", "to": "2026-11-19T08:02:00Z"}, "series"),
+     ("/v1/events", DAY, "events")],
+)  # fmt: skip
+async def test_all_pages_of_a_question_are_of_one_moment(
+    world: World, path: str, asked: dict[str, str], rows: str
+) -> None:
+    asked = {**asked, "as_of": "2026-11-19T08:01:20Z", "limit": "1"}
+    await world.one_event(BEGIN, "e0")
+    world.now = BEGIN + timedelta(minutes=1)
+    await world.one_event(world.now, "e1")
+    await world.remember()
+    world.now += timedelta(seconds=20)
+    await world.one_event(BEGIN, "e2")
+    while not await world.moments.remember(world.now):
+        pass
+    first = await world.answer("acme", path, **asked)  # e2 is there, and not proved yet
+    await world.prove()
+    second = await world.answer("acme", path, **asked, cursor=first["next_cursor"])
+    assert first["as_of"] == second["as_of"] == "2026-11-19T08:01:00Z"
+    assert len(first[rows]) == len(second[rows]) == 1
+    assert second["next_cursor"] is None  # of two, for the third came later
+    anew = await world.answer("acme", path, **asked, tz="UTC")
+    assert anew["as_of"] == "2026-11-19T08:01:20Z"
+
+
 async def test_a_book_that_nobody_proves_says_so_instead_of_showing_old_as_new(world: World) -> None:
     await world.one_event(BEGIN)
     while not await world.moments.remember(BEGIN):

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import APIRouter, Query, Request
 
 from services.api.access.auth import TeamReader
@@ -34,6 +35,15 @@ from spendmeter.contracts.events import Instant
 PARAMETERS = ("source", "id", "wait", "entries", "from", "to", "range", "tz", "limit", "cursor", "as_of")
 
 router = APIRouter(tags=["events"], route_class=Negotiated)
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True):
+    """After which entry a page begins, and as the book stood when: None = as it stands."""
+
+    time: Instant
+    key: str
+    seq: int
+    stood_at: Instant | None = None
 
 
 @router.get(
@@ -97,13 +107,15 @@ async def get_events(
         if source is not None and id is not None:
             return await read_receipt(request, connection, caller.tenant, source, id)
         calendar = await calendar_of(connection, caller.tenant, span)
-        stood = await stood_at(connection, as_of, calendar, caller.team)
+        after = decode_cursor(cursor, _Place) if cursor else None
+        stood = await stood_at(connection, as_of, calendar, caller.team, after.stood_at if after else None)
         complete = NOT_MEASURED if stood else await completeness_for(request, connection, caller.onlooker)
         within = await read_within(connection, caller.tenant, span, stood and stood.at)
         series = await read_series(connection, filters) if filters or caller.team else None
-        rows = await _list(connection, within, series, limit, cursor, entries == "all", stood)
+        rows = await _list(connection, within, series, limit, after, entries == "all", stood)
+    at = stood and stood.at
     events, more = page(
-        ListedEvent, rows, limit, lambda row: (row["time"], row["identity"].hex(), row["seq"])
+        ListedEvent, rows, limit, lambda row: (row["time"], row["identity"].hex(), row["seq"], at)
     )
     said = told_of(stood, calendar.zone, caller.team) | vars(complete)
     return EventList(events=events, next_cursor=more, **said)
@@ -114,13 +126,13 @@ async def _list(
     within: tuple[datetime, datetime],
     series: list[bytes] | None,
     limit: int,
-    cursor: str,
+    place: _Place | None,
     every_entry: bool,
     stood: StoodAt | None,
 ) -> list[Any]:
-    at, key, seq = decode_cursor(cursor, tuple[Instant, str, int]) if cursor else (within[1], "", 0)
+    place = place or _Place(within[1], "", 0)
     try:
-        after = (at, bytes.fromhex(key), seq)
+        after = (place.time, bytes.fromhex(place.key), place.seq)
     except ValueError:
         raise invalid("cursor", "is not one that this route gave out") from None
     moment = None

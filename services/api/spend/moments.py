@@ -33,15 +33,20 @@ AsOf = Annotated[
 
 
 async def stood_at(
-    connection: TenantConnection, as_of: str | None, calendar: TenantCalendar, team: str = ""
+    connection: TenantConnection,
+    as_of: str | None,
+    calendar: TenantCalendar,
+    team: str = "",
+    page_of: datetime | None = None,
 ) -> StoodAt | None:
     """What answers, of which the transaction tells from here on; None = it is asked as the book stands.
-    `team`: of whoever asks and sees no other. Raises HttpRefusal (422, 409)."""
+    `team`: of whoever asks and sees no other. `page_of`: the instant that the page before was of, and so this
+    one. Raises HttpRefusal (422, 409)."""
     at = instant_of(AS_OF, as_of, calendar.zone)
     if at is None:
         return None
     try:
-        return await read_moment(connection, at, grain=TEAM_GRAIN if team else None)
+        return await read_moment(connection, page_of or at, grain=TEAM_GRAIN if team else None)
     except NotRemembered as unknown:
         raise _not_remembered(unknown) from unknown
     except NotProved as unproved:

@@ -32,6 +32,8 @@ class SpendCursor(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     skip: Annotated[int, msgspec.Meta(ge=0, le=SKIP_MAX)] = 0
     bucket: Annotated[int, msgspec.Meta(ge=1, le=SERIES_ROWS_MAX)] = 1
     row: Annotated[int, msgspec.Meta(ge=0, le=SKIP_MAX)] = 0
+    stood_at: Instant | None = None
+    """As the book stood when, for what is proved moves on between pages; None = as it stands."""
 
     def at(self, **where: int) -> str:
         """The same for another page, as a caller is given it."""

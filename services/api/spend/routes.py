@@ -115,14 +115,14 @@ async def get_spend(
             check_dimensions(dimensions, filters, await known_dimensions(connection, [*dimensions, *filters]))
             tenant = await read_tenant(connection, caller.tenant)
             calendar = tenant.calendar(span.tz)
-            stood = await stood_at(connection, as_of, calendar, caller.team)
+            page = read_spend_cursor(cursor, digest) if cursor else None
+            stood = await stood_at(connection, as_of, calendar, caller.team, page.stood_at if page else None)
             moment = stood.moment if stood else None
             now = stood.at if stood else asked_at
             start, end = span_of(span, calendar, now)
-            place = SpendCursor(question=digest, start=now, end=now)
-            if cursor:
-                place = read_spend_cursor(cursor, digest)
-                start, end = place.start, place.end
+            if page:
+                start, end = page.start, page.end
+            place = page or SpendCursor(question=digest, start=now, end=now, stood_at=stood and stood.at)
             first, beyond = whole_minutes(start, end, calendar.zone, now)
             edges = bucket_edges(first, beyond, bucket, calendar) if bucket else [first, beyond]
             question = SpendQuestion(
