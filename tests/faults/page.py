@@ -17,9 +17,9 @@ HEAD = """# What faults do to the book
 Written by `make faults`: the matrix with real processes, each fault at a seeded random moment under load. *Events* is what the
 sender sent meanwhile, by its own log; *lost* is what it was told of as accepted and is not in the book; *twice* is what is there
 more than once, or in the rollups and not in the book. Both are looked up event by event after each fault, and the money is
-compared to the last digit with prices written down by hand; the reconciler has proved each offset and found nothing; after all
-faults of a system `spendmeter verify` reads the log and the book again (I1 to I9). *Recovered*: seconds from the fault's end until all that had been accepted by then was
-booked. One fault again: `make faults ARGS="--only 'zombie ledger' --seed 1"`.
+compared to the last digit with prices written down by hand; the reconciler has proved each offset and found nothing. After all
+faults of a system `spendmeter verify` reads the log and the book again (I1 to I9): where that has not been done, the row says "not
+verified". *Recovered*: seconds from the fault's end until all that had been accepted by then was booked. One fault again: `make faults ARGS="--only 'zombie ledger' --seed 1"`.
 
 | # | fault | what is expected | shown by | events | lost | twice | recovered | seed | when (UTC) |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -52,12 +52,15 @@ def _lines(row: Row, outcomes: Mapping[str, Outcome]) -> Iterator[str]:
 
 
 def _cells(name: str, outcome: Outcome | None) -> tuple[str, ...]:
-    if outcome is None or outcome.not_run:
-        return (name, f"not run here{f': {outcome.not_run}' if outcome else ''}", *[""] * 5)
+    if outcome is None:
+        return (name, "not run yet", *[""] * 5)
+    if outcome.not_run:
+        return (name, f"cannot be shown here: {outcome.not_run}", *[""] * 5)
     recovered = f"{outcome.recovery_s:.1f} s" if outcome.recovery_s is not None else ""
     wrong = f" **wrong**: {outcome.wrong}" if outcome.wrong else ""
     figures = (f"{outcome.events:,}", str(outcome.lost), str(outcome.doubled), recovered)
-    return (name + wrong, *figures, str(outcome.seed), outcome.at)
+    when = outcome.at if outcome.verified else f"{outcome.at}, not verified"
+    return (name + wrong, *figures, str(outcome.seed), when)
 
 
 def _table(*cells: str) -> str:

@@ -38,16 +38,16 @@ def exists(node: str) -> bool:
 def test_the_page_says_what_was_not_run_and_what_went_wrong() -> None:
     outcomes = {
         "kill rating": Outcome(
-            name="kill rating", seed=7, at="2026-11-27 22:10", events=1_200, recovery_s=2.04
+            name="kill rating", seed=7, at="2026-11-27 22:10", events=1_200, recovery_s=2.04, verified=True
         ),
         "full disk": Outcome(name="full disk", seed=0, at="2026-11-27 22:10", not_run="needs a mount"),
         "slow network": Outcome(name="slow network", seed=9, at="2026-11-27 22:12", lost=2, wrong="2 lost"),
     }
     text = page(outcomes)
     assert "| kill rating | 1,200 | 0 | 0 | 2.0 s | 7 | 2026-11-27 22:10 |" in text
-    assert "| full disk | not run here: needs a mount |" in text
-    assert "| slow network **wrong**: 2 lost | 0 | 2 | 0 |" in text
-    assert "| kill ingest | not run here |" in text
+    assert "| full disk | cannot be shown here: needs a mount |" in text
+    assert "| slow network **wrong**: 2 lost | 0 | 2 | 0 |  | 9 | 2026-11-27 22:12, not verified |" in text
+    assert "| kill ingest | not run yet |" in text
 
 
 def event(id: str, outcome: str = "accepted") -> dict[str, object]:

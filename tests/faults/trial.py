@@ -45,6 +45,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     recovery_s: float | None = None
     seen: str = ""
     wrong: str = ""
+    verified: bool = False
+    """Whether `spendmeter verify` has read log and book after it, and found nothing."""
     not_run: str = ""
     """Why this machine cannot show it."""
 
