@@ -14,7 +14,7 @@ from spendmeter.contracts.corrections import Selection
 
 CHUNK_ENTRIES = 2_000
 """Read, priced and written at once: people's corrections wait so long."""
-READ_IN_ORDER = {"enable_bitmapscan": "off"}
+READ_IN_ORDER = {"enable_bitmapscan": "off", "enable_sort": "off", "enable_hashjoin": "off"}
 """What whoever reads chunks asks of Postgres: entries in the order of their index, some at a time. It knows
 little of what came lately, and may think it better to fetch all that are left, and to sort them, with every
 chunk."""

@@ -81,7 +81,7 @@ def test_what_a_cell_was_and_what_corrected_it_are_the_cell(
     quantity: Decimal, cost: Decimal, changed: Decimal, change: Decimal
 ) -> None:
     used = CellUsage(date(2026, 10, 5), "ab", 3, f"{quantity:f}", costs_of(*[cost] * 6), PRICING)
-    parts = apart(used, CellChange(-1, changed, *[change] * 6))
+    parts = apart(used, [(None, CellChange(-1, changed, *[change] * 6))])
     assert sum((Decimal(each.quantity) for each in parts), Decimal()) == quantity
     assert sum((Decimal(each.costs.effective) for each in parts), Decimal()) == cost
     assert [each.correction for each in parts] in (["", "Correction"], [""], ["Correction"], [])

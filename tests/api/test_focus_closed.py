@@ -17,7 +17,7 @@ from spendmeter.platform.roles import role_url
 from tests.api.book import Book
 from tests.api.exported import ExportedBook, exported_book, rows_of, spent, sums_of
 from tests.charges import charge
-from tests.corrector.closing_world import ask_to_close, keeper_of
+from tests.corrector.closing_world import ask_to_close, close_all, keeper_of
 from tests.corrector.rerate_world import use
 from tests.databases import SECRET
 from tests.pricing.entries import price
@@ -48,7 +48,7 @@ async def test_what_is_booked_of_a_closed_month_is_a_correction_of_the_next_bill
     before = await rows_of(acme, **SPAN)
     await ask_to_close(book.connection, OCTOBER)
     async with keeper_of(database_url) as keeper:
-        assert await keeper.look() == 1
+        assert await close_all(keeper) == 1
     await world.book(used("late", 200_000), replace(charge("5", "b2"), time=NOON))
     await world.retract("e2")
     await exported.fold()

@@ -34,8 +34,10 @@ ELSEWHERE = {
     "/v1/corrections/{id}", "/v1/rerates/{id}", "/v1/rerates/{id}/apply", "/v1/rerates/{id}/cancel",
     "/v1/imports/{id}", "/v1/catalog/proposals/{id}", "/v1/catalog/proposals/{id}/reject",
     "/v1/catalog/proposals/{id}/approve", "/v1/catalog/pulls/{id}/withdraw", "/v1/exports/focus", "/v1/spend/live",
+    "/v1/proof/findings/{finding}/seen", "/v1/periods/{period}/close", "/v1/periods/{period}/reopen",
 }  # fmt: skip
-"""What needs a corrector, a bill, a process of its own or an operator to be there, or has no end: their own tests ask as another tenant."""
+"""What needs a corrector, a bill, a process of its own or an operator to be there, or has no end: their own tests ask as another tenant.
+A month is everybody's own: that another's stays open shows tests/corrector/test_closings.py."""
 
 
 async def made(client: httpx.AsyncClient, path: str, **body: Any) -> str:

@@ -13,7 +13,7 @@ from services.api.periods.models import AccountingPeriods
 from services.corrector.closings.keeper import ClosingsKeeper
 from spendmeter.contracts.periods import add_months
 from tests.api.book import Book
-from tests.corrector.closing_world import keeper_of
+from tests.corrector.closing_world import close_all, keeper_of
 
 THIS = add_months(datetime.now(UTC).date(), 0)
 LAST, BEFORE, FIRST = (add_months(THIS, -months) for months in (1, 2, 3))
@@ -61,7 +61,7 @@ async def test_a_period_is_closed_with_what_it_has_and_by_whom(
 ) -> None:
     asked = await act(booked, BEFORE, "close", 202, note="as agreed")
     assert (asked["state"], asked["closings"][0]["closed_at"]) == ("closing", None)
-    await keeper.look()
+    await close_all(keeper)
     found = (await periods(booked))[f"{BEFORE:%Y-%m}"]
     [closing] = found["closings"]
     assert (found["state"], found["may_reopen"]) == ("closed", True)
@@ -92,14 +92,14 @@ async def test_the_last_closed_period_is_reopened_with_a_reason_and_stays_in_the
         await act(booked, month, "close", 202)
     why = await act(booked, LAST, "reopen", 409, reason="too early")
     assert "is being closed" in why["detail"]
-    await keeper.look()
+    await close_all(keeper)
     await act(booked, LAST, "reopen", 422)
     why = await act(booked, BEFORE, "reopen", 409, reason="no")
     assert f"{LAST:%Y-%m} is closed after it" in why["detail"]
     again = await act(booked, LAST, "reopen", 200, reason="a bill came late")
     assert again["state"] == "reopened"
     await act(booked, LAST, "close", 202)
-    await keeper.look()
+    await close_all(keeper)
     found = (await periods(booked))[f"{LAST:%Y-%m}"]
     assert found["state"] == "closed"
     assert [(each["number"], each["reopen_reason"]) for each in found["closings"]] == [
@@ -121,7 +121,7 @@ async def test_who_may_not_govern_closes_nothing_and_reopening_is_for_admins(
 
 async def test_what_was_done_to_periods_is_audited(booked: httpx.AsyncClient, keeper: ClosingsKeeper) -> None:
     await act(booked, BEFORE, "close", 202, note="as agreed")
-    await keeper.look()
+    await close_all(keeper)
     await act(booked, BEFORE, "reopen", 200, reason="a bill came late")
     answer = await booked.get("/v1/audit", params={"object": "period_closings"})
     told = answer.json()["changes"]

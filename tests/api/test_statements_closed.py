@@ -17,7 +17,7 @@ from spendmeter.contracts.events import Labels, UsageEvent
 from tests.api.book import Book
 from tests.api.test_allocations import set_plan, statement
 from tests.api.test_statement_export import export, rows_of
-from tests.corrector.closing_world import ask_to_close, keeper_of
+from tests.corrector.closing_world import ask_to_close, close_all, keeper_of
 from tests.corrector.written_book import Book as LedgerBook
 from tests.corrector.written_book import correction, event, open_book
 
@@ -52,7 +52,7 @@ def used(id: str, month: str, tokens: int, team: str = "search") -> UsageEvent:
 
 async def close(book: Book, keeper: ClosingsKeeper, month: str) -> None:
     await ask_to_close(book.connection, datetime.fromisoformat(f"{month}-01").date())
-    assert await keeper.look() == 1
+    assert await close_all(keeper) == 1
 
 
 def money(answer: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
@@ -44,6 +46,18 @@ async def keeper_of(database: str) -> AsyncIterator[ClosingsKeeper]:
         yield ClosingsKeeper(pool)
     finally:
         pool.terminate()
+
+
+async def close_all(keeper: ClosingsKeeper) -> int:
+    """Close all that is asked for: how many. A barrier waits for every transaction of the cluster, so also for those of
+    tests that run beside this one."""
+    closed, deadline = 0, time.monotonic() + 30
+    while time.monotonic() < deadline:
+        closed += await keeper.look()
+        if not await keeper._pool.fetchval("SELECT count(*) FROM closed_periods WHERE closed_at IS NULL"):
+            return closed
+        await asyncio.sleep(0.05)
+    raise AssertionError("a closing still waits after 30 s")
 
 
 async def booked_by_period(book: Book) -> PeriodMoney:

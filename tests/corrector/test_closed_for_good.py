@@ -12,7 +12,14 @@ import pytest
 from services.corrector.closings.keeper import ClosingsKeeper
 from spendmeter.contracts.catalog import Conditions
 from spendmeter.contracts.periods import add_months
-from tests.corrector.closing_world import ask_to_close, booked_by_period, keeper_of, reopen, sums_at_close
+from tests.corrector.closing_world import (
+    ask_to_close,
+    booked_by_period,
+    close_all,
+    keeper_of,
+    reopen,
+    sums_at_close,
+)
 from tests.corrector.true_up_world import TrueUpBook, opened, term
 from tests.corrector.written_book import Book, correction
 
@@ -58,7 +65,7 @@ async def test_closed_periods_keep_what_they_had_whatever_comes(
             await world.reckon(NOW)
         elif act == "close" and due < date(2026, 11, 1):
             await ask_to_close(book.owner, due)
-            assert await keeper.look() == 1
+            assert await close_all(keeper) == 1
             closed.append(due)
             due = add_months(due, 1)
         elif act == "reopen" and closed and chance.random() < 0.5:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from tests.corrector.closing_world import (
     ask_to_close,
     booked_by_period,
     carried,
+    close_all,
     keeper_of,
     reopen,
     sums_at_close,
@@ -38,7 +40,7 @@ async def keeper(book: Book, database: str) -> AsyncIterator[ClosingsKeeper]:
 async def test_a_closed_period_has_the_sums_of_its_close(book: Book, keeper: ClosingsKeeper) -> None:
     await book.book_events(event("e1", time=IN_OCTOBER), event("e2", time=IN_NOVEMBER))
     await ask_to_close(book.owner, OCTOBER)
-    assert await keeper.look() == 1
+    assert await close_all(keeper) == 1
     assert await sums_at_close(book) == {OCTOBER: (1, ONE)}
 
 
@@ -47,7 +49,7 @@ async def test_a_late_event_of_a_closed_period_is_booked_with_its_own_time_in_th
 ) -> None:
     await book.book_events(event("e1", time=IN_OCTOBER))
     await ask_to_close(book.owner, OCTOBER)
-    await keeper.look()
+    await close_all(keeper)
     await book.book_events(event("late", time=IN_OCTOBER), event("e2", time=IN_NOVEMBER))
     row = await book.owner.fetchrow(
         "SELECT occurred_at, accounting_period FROM entries WHERE origin_offset = 1"
@@ -61,7 +63,7 @@ async def test_what_comes_for_a_month_before_the_closed_one_is_booked_in_the_nex
     book: Book, keeper: ClosingsKeeper
 ) -> None:
     await ask_to_close(book.owner, OCTOBER)
-    await keeper.look()
+    await close_all(keeper)
     await book.book_events(event("late", time=IN_OCTOBER - timedelta(days=40)))
     assert await booked_by_period(book) == {NOVEMBER: (1, ONE)}
 
@@ -70,7 +72,7 @@ async def test_of_a_tenant_nothing_is_carried_by_what_another_has_closed(
     book: Book, keeper: ClosingsKeeper
 ) -> None:
     await ask_to_close(book.owner, OCTOBER, tenant="globex")
-    await keeper.look()
+    await close_all(keeper)
     await book.book_events(event("late", time=IN_OCTOBER))
     assert await booked_by_period(book) == {OCTOBER: (1, ONE)}
     assert await carried(book) == []
@@ -81,7 +83,7 @@ async def test_a_correction_of_a_closed_period_reverses_and_replaces_in_the_next
 ) -> None:
     await book.book_events(event("e1", time=IN_OCTOBER), event("e2", time=IN_OCTOBER))
     await ask_to_close(book.owner, OCTOBER)
-    await keeper.look()
+    await close_all(keeper)
     await book.correct(correction("e1", patch='{"usage": {"input_tokens": 2000}}'), correction("e2"))
     # e1 now has 2,000 input tokens more dearly by 0.0025, and e2 is taken back.
     assert await booked_by_period(book) == {OCTOBER: (2, 2 * ONE), NOVEMBER: (-1, Decimal("0.0025") - ONE)}
@@ -92,7 +94,7 @@ async def test_what_was_carried_and_is_corrected_in_the_same_period_leaves_nothi
     book: Book, keeper: ClosingsKeeper
 ) -> None:
     await ask_to_close(book.owner, OCTOBER)
-    await keeper.look()
+    await close_all(keeper)
     await book.book_events(event("late", time=IN_OCTOBER))
     await book.correct(correction("late"))
     assert await booked_by_period(book) == {NOVEMBER: (0, Decimal(0))}
@@ -107,14 +109,14 @@ async def test_after_a_reopening_what_comes_late_is_booked_in_the_period_again(
 ) -> None:
     await book.book_events(event("e1", time=IN_OCTOBER))
     await ask_to_close(book.owner, OCTOBER)
-    await keeper.look()
+    await close_all(keeper)
     await book.book_events(event("late", time=IN_OCTOBER))
     await reopen(book.owner, OCTOBER)
     await book.book_events(event("later", time=IN_OCTOBER))
     await book.correct(correction("late"))  # where it was booked
     assert await booked_by_period(book) == {OCTOBER: (2, 2 * ONE), NOVEMBER: (0, Decimal(0))}
     await ask_to_close(book.owner, OCTOBER)
-    await keeper.look()
+    await close_all(keeper)
     assert await sums_at_close(book) == {OCTOBER: (2, 2 * ONE)}
     history = await book.owner.fetch("SELECT number, events FROM closing_sums ORDER BY number")
     assert [tuple(row) for row in history] == [(1, 1), (2, 2)]
@@ -131,7 +133,7 @@ async def test_a_closing_waits_for_a_booking_that_does_not_know_of_it(
         assert await keeper.look() == 0
         said = await book.owner.fetchrow("SELECT closed_at, moment FROM closed_periods")
         assert tuple(said) == (None, None)
-    assert await keeper.look() == 1
+    assert await close_all(keeper) == 1
 
 
 async def test_while_a_closing_waits_bookings_go_on_in_the_next_period(
@@ -145,7 +147,7 @@ async def test_while_a_closing_waits_bookings_go_on_in_the_next_period(
         await asyncio.wait_for(book.book_events(event("late", time=IN_OCTOBER)), 5)
         assert await booked_by_period(book) == {NOVEMBER: (1, ONE)}
     await frozen.close()
-    assert await keeper.look() == 1
+    assert await close_all(keeper) == 1
     assert await sums_at_close(book) == {}
 
 
@@ -160,7 +162,7 @@ async def test_a_closing_that_was_begun_by_who_died_is_ended_by_another_once(
         await keeper.look()
     await frozen.close()
     async with keeper_of(database) as other:
-        done = await asyncio.gather(other.look(), keeper.look(), return_exceptions=True)
+        done = await asyncio.gather(close_all(other), close_all(keeper), return_exceptions=True)
     assert [each for each in done if each == 1] == [1]
     assert await sums_at_close(book) == {OCTOBER: (1, ONE)}
 
@@ -176,11 +178,13 @@ async def test_a_closing_that_takes_too_long_keeps_no_other_tenant_waiting(
     monkeypatch.setattr("services.corrector.closings.keeper.read_sums", late_for_globex)
     await book.book_events(event("e1", time=IN_OCTOBER))
     await ask_to_close(book.owner, OCTOBER, tenant="globex")
-    with pytest.raises(TimeoutError):
-        await keeper.look()
     await ask_to_close(book.owner, OCTOBER)
-    with pytest.raises(TimeoutError):
-        await keeper.look()
+    for _ in range(200):
+        with suppress(TimeoutError):
+            await keeper.look()
+        if await sums_at_close(book):
+            break
+        await asyncio.sleep(0.05)
     assert await sums_at_close(book) == {OCTOBER: (1, ONE)}
     monkeypatch.undo()
-    assert await keeper.look() == 1
+    assert await close_all(keeper) == 1

@@ -20,7 +20,7 @@ async def test_own_traffic_is_held_against_other_models_by_cost_time_and_success
     """40 calls of m at 0.002 and 30 of n at 0.001: 0.11 as it is. 38 of 40 of m and all of n end ok: 68 of 70."""
     page = await context.new_page()
     await log_in(page, address, await book.key("acme", "read"))
-    await page.get_by_role("link", name="Models").click()
+    await page.get_by_role("link", name="Models", exact=True).click()
     models = page.locator(".models")
     await expect(models).to_contain_text("70 calls on openai/m, openai/n")
     now = models.locator("tbody tr").filter(has_text="as it is")

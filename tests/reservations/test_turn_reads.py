@@ -14,9 +14,9 @@ from tests.reservations.world import World
 
 ASKED, FEW, MANY = 20, 40, 20_000
 """Reservations that the turn names, and those that the tenant has had when the plan is made, and later."""
-BLOCKS_EACH = 40
+BLOCKS_EACH = 60
 """Of 8 KiB, at most, for each that is named: its row, its answer, its event in the book, each by an index of two
-or three levels."""
+or three levels; of the book also that of each month ahead, which has nothing."""
 
 
 async def test_a_turn_reads_as_little_when_much_was_reserved_before(world: World) -> None:
