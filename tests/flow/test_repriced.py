@@ -22,6 +22,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield running
 
 
+@pytest.mark.timeout(900)  # with what starts a system of its own, beside whatever else runs
 async def test_jobs_while_events_arrive_and_prices_change_leave_what_the_last_prices_come_to(
     alone: System, tmp_path: Path
 ) -> None:
@@ -32,6 +33,7 @@ async def test_jobs_while_events_arrive_and_prices_change_leave_what_the_last_pr
     assert figures["rerated"] > 0
 
 
+@pytest.mark.timeout(900)
 async def test_every_topic_once_more_from_its_beginning_leaves_every_table_as_it_was(alone: System) -> None:
     before = await held(alone)
     assert before["entries"] and before["corrections"] and before["rerate_jobs"]
