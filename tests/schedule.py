@@ -9,23 +9,29 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 SECOND = (
-    "test_assets", "test_frozen", "test_how_fast_verify_is", "test_neighbour_alerts", "test_repriced", "test_twenty_thousand_labels",
+    "test_assets", "test_frozen", "test_how_fast_verify_is", "test_neighbour_alerts", "test_twenty_thousand_labels",
 )  # fmt: skip
 """Files of tests/flow that share its second running system."""
-OWN = ("test_demo", "test_full_disk", "test_line_stops", "test_restored")
-"""Those that share none: all others share the first."""
+OWN = (
+    "test_demo", "test_full_disk", "test_line_stops", "test_proved", "test_repriced", "test_restored", "test_runaway",
+)  # fmt: skip
+"""Those that share none: all others share the first. A file of another folder comes between (LONGEST_FIRST), so
+that what they shared has been stopped."""
 LONGEST_FIRST = (
     "tests/flow on the first system",
     "tests/flow on the second system",
     "tests/faults/test_kill.py",
+    "tests/flow/test_repriced.py",
     "tests/faults/test_two_ledgers.py",
-    "tests/flow/test_full_disk.py",
+    "tests/flow/test_runaway.py",
     "tests/portal/*",
+    "tests/flow/test_full_disk.py",
     "tests/deploy/test_supervisor.py",
     "tests/flow/test_restored.py",
-    "tests/flow/test_line_stops.py",
     "tests/faults/test_mutants.py",
+    "tests/flow/test_line_stops.py",
     "tests/verify/test_verify.py",
+    "tests/flow/test_proved.py",
     "tests/*/test_faults.py",
     "tests/client/test_outage.py",
     "tests/*/test_worker.py",

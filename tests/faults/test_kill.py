@@ -19,7 +19,7 @@ VERIFIED_S_MAX = 900
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     folder = tmp_path_factory.mktemp("faults")
     with System(folder / "home", environment=PRIVATE_WEBHOOKS) as system:
-        yield Harness(system, folder, load_s=3.0)
+        yield Harness(system, folder, rate=4_000, load_s=2.5)
 
 
 @pytest.mark.parametrize("victim", VICTIMS)

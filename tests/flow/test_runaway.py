@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 import httpx
+import pytest
 
 from deploy.demo.mark import MarkFile
 from deploy.demo.story import between
@@ -25,6 +27,13 @@ OF_THE_STORY = """
 KINDS = {"anomaly", "budget"}
 LOOP_WITHIN_S = 60
 """It is a loop, too, which is seen once its calls are folded and it has gone on for twenty seconds."""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The running system with the demo's traffic."""
+    with System(tmp_path_factory.mktemp("demo") / "home", demo=True) as running:
+        yield running
 
 
 async def test_the_runaway_of_the_demo_raises_one_incident_of_each_kind_within_ten_seconds(
