@@ -288,7 +288,7 @@ def test_what_no_rate_of_exchange_can_be_is_unexplained() -> None:
     )
     [row] = held("openai", bill, rates={"USD": "0.9"})
     assert causes([row]) == {"unexplained": "18.9"}
-    assert "another rate or another price" in row.note
+    assert "another rate, another price" in row.note
 
 
 def test_without_a_rate_nothing_is_compared_and_nothing_is_zero() -> None:

@@ -21,7 +21,7 @@ CAUSES: Mapping[str, str] = tomllib.loads(Path(__file__).with_name("causes.toml"
 UNEXPLAINED = "unexplained"
 _WORKING = Decimal("1E-10")
 """What prorating may leave: each move is rounded to twelve places."""
-RATE_OFF_MAX = Decimal("0.1")
+RATE_OFF_MAX = Decimal("0.05")
 """How far a bill's rate of exchange lies from that of the day, at most: what is more may be a price too."""
 _add, _subtract = EXACT.add, EXACT.subtract
 
@@ -154,13 +154,36 @@ def _of_prices(
     left = _subtract(billed.amount, worth)
     tolerance = _add(billed.tolerance, _WORKING)
     if billed.listed is not None:
-        discount = _subtract(_subtract(billed.amount, billed.listed), agreed)
-    else:  # it says nothing of what was agreed: none of it was given, where it comes to the list price
-        discount = _subtract(ZERO, agreed) if abs(_add(left, agreed)) <= tolerance < abs(left) else ZERO
+        discount: Decimal | None = _subtract(_subtract(billed.amount, billed.listed), agreed)
+    else:
+        by_rate = booked.is_converted and known and billed.is_by_cell
+        discount = _not_given(left, agreed, worth, tolerance, by_rate=by_rate)
+    if discount is None:
+        causes[UNEXPLAINED] = _add(causes[UNEXPLAINED], left)
+        return
     causes["discount"] = _add(causes["discount"], discount)
-    left = _subtract(left, discount)
+    left, worth = _subtract(left, discount), _add(worth, discount)
     cause = _cause_of_rest(billed, booked, left, worth=worth, tolerance=tolerance, known=known)
     causes[cause] = _add(causes[cause], left)
+
+
+def _not_given(
+    left: Decimal, agreed: Decimal, worth: Decimal, tolerance: Decimal, *, by_rate: bool
+) -> Decimal | None:
+    """Of a bill that does not say what was agreed: nothing, or all of that where it comes to the list price.
+    None = by one rate of exchange it is given, by another it is not."""
+    at_list = _add(left, agreed)
+    if abs(left) <= tolerance or not agreed:
+        return ZERO
+    if abs(at_list) <= tolerance:
+        return _subtract(ZERO, agreed)
+    if not by_rate or not _may_be_a_rate(at_list, _subtract(worth, agreed)):
+        return ZERO
+    return None if _may_be_a_rate(left, worth) else _subtract(ZERO, agreed)
+
+
+def _may_be_a_rate(off: Decimal, worth: Decimal) -> bool:
+    return abs(off) <= EXACT.multiply(abs(worth), RATE_OFF_MAX)
 
 
 def _cause_of_rest(
@@ -179,5 +202,5 @@ def _cause_of_rest(
     if not known or not billed.is_by_cell:
         return UNEXPLAINED
     if booked.is_converted:
-        return "currency" if abs(left) <= EXACT.multiply(abs(worth), RATE_OFF_MAX) else UNEXPLAINED
+        return "currency" if _may_be_a_rate(left, worth) else UNEXPLAINED
     return "provisional" if booked.is_provisional else "price"

@@ -182,7 +182,9 @@ def _variance(
     elif unexplained and bill.is_unknown:
         note = "the bill has rows of it in words that are not known here, or of several days at once"
     elif unexplained and book.is_converted and bill.is_by_cell:
-        note = "far more or less than our rate of exchange makes it: another rate or another price"
+        note = (
+            "no rate of exchange alone, or one of two: another rate, another price, or a discount not given"
+        )
     elif unexplained and bill.quantities is None:
         note = "the bill states amounts without quantities: import the usage report of these days too"
     elif unexplained and not bill.is_by_cell:
