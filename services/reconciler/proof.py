@@ -15,7 +15,8 @@ from services.reconciler.findings import ProofFinding
 from services.reconciler.window import Judged
 from spendmeter.platform.telemetry import log
 
-MOMENTS_AT_ONCE = 200
+NEAR = timedelta(minutes=5)
+"""Moments of so long are looked at one by one: there are not many."""
 STILL = timedelta(seconds=6)
 """A ledger that has not looked at its log for so long stands still: it looks once a second, and people are to
 know within 10 s."""
@@ -94,24 +95,28 @@ class Proof:
 
 async def _prove_until(connection: Any) -> None:
     standing = await connection.fetchrow(SQL["standing"])
-    moment: datetime | None = standing["moment"]
-    if not standing["holds"]:
-        earlier = await connection.fetchrow(SQL["earlier_moment"], moment)
-        await connection.execute(SQL["prove_until"], *(earlier or (None, None)))
-        return
-    if standing["sums_are_wrong"]:
+    holds: bool = standing["holds"]
+    if holds and standing["sums_are_wrong"]:
         await connection.execute(SQL["still_proved"])
         return
-    last = None
-    while True:
-        moments = await connection.fetch(SQL["next_moments"], moment, MOMENTS_AT_ONCE)
-        covered = [row for row in moments if row["covered"]]
-        if covered:
-            last = covered[-1]
-        if len(covered) < MOMENTS_AT_ONCE or last is None or last["at"] == moment:
-            break
-        moment = last["at"]
-    if last is None:
+    moment, first, last = (standing[name] for name in ("moment", "first_at", "last_at"))
+    since, until = (moment or first, last) if holds else (first, moment)
+    proved = None if since is None else await _last_proved(connection, since, until)
+    if proved is None and holds:
         await connection.execute(SQL["still_proved"])
     else:
-        await connection.execute(SQL["prove_until"], last["at"], last["held_until"])
+        await connection.execute(SQL["prove_until"], *(proved or (None, None)))
+
+
+async def _last_proved(connection: Any, since: datetime, until: datetime) -> Any:
+    """The last moment from `since` to `until` that is proved: by halves, for the book only grows, so after
+    one that is not proved none is."""
+    low = since
+    while until - low > NEAR:
+        middle = low + (until - low) / 2
+        before = await connection.fetchrow(SQL["moment_before"], middle)
+        if before is None or before["covered"]:
+            low = middle
+        else:
+            until = before["at"]
+    return await connection.fetchrow(SQL["last_proved"], since, until)

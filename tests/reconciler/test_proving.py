@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import asyncpg
 import pytest
 
+from services.reconciler import proof
 from tests.reconciler.conftest import Prover
 from tests.verify.conftest import NOON
 
@@ -58,6 +60,35 @@ async def test_a_spoiled_entry_is_named_when_it_is_passed_and_when_it_was_passed
     await prover.owner.execute("TRUNCATE proof_findings, proof_acts, proved_marks, proved_until")
     await prover.proving.look()
     assert (await prover.marks())[1] == (30, 3)
+
+
+async def test_after_a_finding_far_behind_the_last_moment_before_it_is_found_in_a_few_steps(
+    prover: Prover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a day with a moment every four seconds; e7 is offset 3 of partition 1, which is passed at the 1,001st."""
+    await prover.owner.execute(
+        "INSERT INTO moments (at, held_until, partitions, accounts, next_offsets) "
+        "SELECT at, at, '{-1,0,1}', '{0,0,0}', ARRAY[0, 30, CASE WHEN n < 1000 THEN 3 ELSE 30 END] "
+        "FROM generate_series(0, 21599) AS n, LATERAL (SELECT $1::timestamptz + n * interval '4 seconds' AS at) AS m",
+        NOON,
+    )
+    asked: list[str] = []
+    last_proved = proof._last_proved
+
+    async def counted(connection: asyncpg.Connection, *span: datetime) -> object:
+        connection.add_query_logger(lambda query: asked.append(query.query))
+        return await last_proved(connection, *span)
+
+    await prover.proving.look()
+    assert await prover.proved_until() == NOON + timedelta(seconds=4 * 21_599)
+    monkeypatch.setattr(proof, "_last_proved", counted)
+    await prover.owner.execute(DELETED)
+    await prover.again.round()
+    await prover.proving.look()
+    assert await prover.proved_until() == NOON + timedelta(seconds=4 * 999)
+    assert (
+        sum("FROM moments" in query for query in asked) <= 12
+    )  # a day is 288 times five minutes: nine halves
 
 
 async def test_a_finding_that_an_operator_has_seen_lets_the_proof_go_on_and_stays_listed(

@@ -89,8 +89,9 @@ NOT EXISTS (
 )
 
 -- name: standing
--- Up to which moment all is proved; whether it still is; and whether a finding of sums, which have no offset, stands in the way.
-SELECT u.moment, coalesce((
+-- Up to which moment all is proved; whether it still is; whether a finding of sums, which have no offset, stands in the way; and
+-- the first and the last moment that there are.
+SELECT u.moment, (SELECT min(at) FROM moments) AS first_at, (SELECT max(at) FROM moments) AS last_at, coalesce((
         SELECT {covered} FROM (
             SELECT * FROM moments WHERE at <= u.moment ORDER BY at DESC LIMIT 1
         ) AS m
@@ -98,14 +99,14 @@ SELECT u.moment, coalesce((
     EXISTS (SELECT FROM proof_findings f WHERE f.partition IS NULL AND {in_the_way}) AS sums_are_wrong
 FROM (SELECT (SELECT moment FROM proved_until) AS moment) AS u
 
--- name: next_moments
--- The moments from $1 on (null = from the first), in their order, and whether each is proved.
-SELECT m.at, m.held_until, {covered} AS covered
-FROM moments m WHERE m.at >= coalesce($1::timestamptz, '-infinity') ORDER BY m.at LIMIT $2
+-- name: moment_before
+-- The last moment up to $1, and whether it is proved.
+SELECT m.at, {covered} AS covered FROM moments m WHERE m.at <= $1::timestamptz ORDER BY m.at DESC LIMIT 1
 
--- name: earlier_moment
--- The last moment before $1 that is proved.
-SELECT m.at, m.held_until FROM moments m WHERE m.at < $1::timestamptz AND {covered} ORDER BY m.at DESC LIMIT 1
+-- name: last_proved
+-- The last moment from $1 to $2 that is proved, looked for from behind.
+SELECT m.at, m.held_until FROM moments m WHERE m.at BETWEEN $1::timestamptz AND $2::timestamptz AND {covered}
+ORDER BY m.at DESC LIMIT 1
 
 -- name: prove_until
 -- Up to which moment all is proved.
