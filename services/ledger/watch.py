@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,8 @@ SQL = load_sql(Path(__file__).with_name("sql") / "watch.sql")
 INTERVAL_S = 1.0
 LOOK_AGE_S_MAX = 5.0
 """A look takes milliseconds and is begun once a second."""
+MEASURED_S_MAX = 3.0
+"""What is in flight is unknown once it was measured longer ago: an old figure would look like a new one."""
 
 
 def loss(
@@ -56,12 +59,30 @@ class Watch:
     looked: Heartbeat = field(
         default_factory=lambda: Heartbeat("Kafka and Postgres answered", LOOK_AGE_S_MAX)
     )
+    clock: Callable[[], float] = time.monotonic
+    _in_flight: tuple[float, int] | None = None
+    """When, by the clock, how much was in flight."""
+
+    def in_flight(self) -> int | None:
+        """How many events of these lanes are accepted and not booked; None = not measured just now."""
+        if self._in_flight is None or self.clock() - self._in_flight[0] > MEASURED_S_MAX:
+            return None
+        return self._in_flight[1]
+
+    def show(self) -> None:
+        """Let the gauge show it; once."""
+        self.meters.observe("spendmeter.ledger.in_flight", self.in_flight)
+
+    def measured(self, in_flight: int, asked_s: float | None = None) -> None:
+        """So many are in flight, by logs that were asked then, or just now."""
+        self._in_flight = self.clock() if asked_s is None else asked_s, in_flight
 
     async def run(self) -> None:
         """Write log ends and look for losses, once a second, whatever is away meanwhile.
 
         Raises KafkaTimeoutError when the broker did not answer several times in a row.
         """
+        self.show()
         await keep_doing(
             self._look,
             "watching is interrupted",
@@ -94,8 +115,11 @@ class Watch:
                     )
                 )
         asked_at = datetime.now(UTC)  # before asking: all that was accepted by then lies below the ends
+        asked_s = self.clock()
         ends = await self.logs.end_offsets([lane.events for lane in lanes])
         await self._write(lanes, ends, asked_at)
+        waiting = (ends[lane.events] - lane.progress.next_origin for lane in lanes if lane.progress)
+        self.measured(sum(waiting), asked_s)
 
     async def _check_topics(self, lanes: Collection[Lane]) -> None:
         names = sorted({topic for lane in lanes for topic in (lane.events.topic, lane.rated.topic)})
@@ -117,8 +141,4 @@ class Watch:
         rows = [(lane.partition, ends[lane.events], asked_at, lane.stopped) for lane in lanes]
         async with self.pool.acquire() as connection:
             await connection.executemany(SQL["write_log_end"], rows)
-        in_flight = sum(
-            ends[lane.events] - lane.progress.next_origin for lane in lanes if lane.progress is not None
-        )
-        self.meters.set("spendmeter.ledger.in_flight", in_flight)
         self.meters.set("spendmeter.line.stopped", sum(1 for lane in lanes if lane.stopped), service="ledger")

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ import structlog
 from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -154,6 +155,18 @@ class Meters:
     def set(self, name: str, value: float, **attributes: str) -> None:
         """Say what a gauge shows now."""
         self._instrument(name).set(value, attributes)
+
+    def observe(self, name: str, figure: Callable[[], float | None]) -> None:
+        """Let a gauge show what `figure` says whenever it is read; None = nothing. Once for a name."""
+
+        def observed(_: CallbackOptions) -> Iterator[Observation]:
+            if (value := figure()) is not None:
+                yield Observation(value)
+
+        metric = METRICS[name]
+        self._instruments[name] = self._meter.create_observable_gauge(
+            name, [observed], unit=metric["unit"], description=metric["about"]
+        )
 
 
 def tracer() -> trace.Tracer:

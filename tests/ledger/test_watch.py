@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from services.ledger.watch import SQL
+from services.ledger.watch import SQL, Watch
 from spendmeter.platform.roles import role_url
+from spendmeter.platform.telemetry import Meters
 from tests.databases import SECRET
 
 LOCK = 4711
@@ -38,3 +43,33 @@ async def test_a_ledger_frozen_inside_copy_is_ended_by_one_that_is_awake_and_an_
     await asyncio.gather(copying, return_exceptions=True)
     frozen.terminate()
     await idle.close()
+
+
+def test_what_is_in_flight_is_shown_for_three_seconds_and_then_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader = InMemoryMetricReader()
+    provider = MeterProvider(metric_readers=[reader])
+    monkeypatch.setattr("spendmeter.platform.telemetry.metrics.get_meter", provider.get_meter)
+    now = [100.0]
+    nothing: Any = None
+    watch = Watch(
+        lanes={}, consumer=nothing, logs=nothing, admin=nothing, pool=nothing, rating_group="",
+        meters=Meters(), clock=lambda: now[0],
+    )  # fmt: skip
+
+    def shown() -> list[float]:
+        read = reader.get_metrics_data()
+        resources = read.resource_metrics if read else ()
+        metrics = [metric for each in resources for scope in each.scope_metrics for metric in scope.metrics]
+        return [point.value for metric in metrics for point in metric.data.data_points]
+
+    watch.show()
+    assert shown() == []
+    watch.measured(7)
+    now[0] = 103.0
+    assert (shown(), shown()) == ([7], [7])
+    now[0] = 103.1
+    assert shown() == []
+    watch.measured(0)
+    assert shown() == [0]
