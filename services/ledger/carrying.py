@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
 
 from spendmeter.book.closings import Shut, carry, open_period, read_shut
 from spendmeter.book.rollup import rollup
 from spendmeter.book.timelines import read_timelines
-from spendmeter.contracts.periods import add_months
 from spendmeter.contracts.rated import RatedUsage
 from spendmeter.contracts.terms import Timeline
 
 AROUND = timedelta(days=2)
-"""So long after a month's end in UTC it may last in any zone, and after a move to another one."""
+"""So near a month's edge in UTC a moment may lie in either month, in some zone or after a move to another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +34,10 @@ class Carrying:
 
 
 async def read_carrying(connection: Any, booked: Sequence[RatedUsage]) -> Carrying:
-    """Asked after the lock of the partition's position. Where nothing of the batch may lie in a period that
-    is shut, it is one statement."""
+    """Asked after the lock of the partition's position. Where nothing of the batch may lie in another period
+    than that of its day, it is one statement."""
     shut = await read_shut(connection, {event.tenant for event in booked})
-    near = [event for event in booked if _may_be_shut(event, shut)] if shut else []
+    near = [event for event in booked if may_be_elsewhere(event, shut)] if shut else []
     if not near:
         return Carrying()
     return sort_out(near, shut, await read_timelines(connection, {event.tenant for event in near}))
@@ -58,9 +57,14 @@ def sort_out(events: Sequence[RatedUsage], shut: Shut, timelines: Mapping[str, T
     return Carrying(moved=moved, carried=carried, timelines=timelines)
 
 
-def _may_be_shut(event: RatedUsage, shut: Shut) -> bool:
-    last = shut.get(event.tenant)
-    if last is None:
+def may_be_elsewhere(event: RatedUsage, shut: Shut) -> bool:
+    """Whether it must be asked in which month its day lies and where it is booked: where that may be shut,
+    where its rater put it into another month than UTC does, and near a month's edge, where its rater may have
+    known other terms than the book does. Also when all periods were opened again. Pure."""
+    if event.tenant not in shut:
         return False
-    end = datetime.combine(add_months(last, 1), datetime.min.time(), UTC) + AROUND
-    return event.time < end or (event.accounting_period is not None and event.accounting_period <= last)
+    last, time = shut[event.tenant], event.time.astimezone(UTC)
+    month = time.date().replace(day=1)
+    if event.accounting_period != month or (last is not None and month <= last):
+        return True
+    return not time.month == (time - AROUND).month == (time + AROUND).month
