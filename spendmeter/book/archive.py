@@ -30,6 +30,12 @@ from spendmeter.platform.sql import load_sql
 SQL = load_sql(Path(__file__).with_name("archive.sql"))
 
 
+_UNREAD = {
+    "": "{reader} has not read all of {month:%Y-%m} yet, and could not once it is away",
+    "the reconciler": "the reconciler has not proved all of {month:%Y-%m}: `spendmeter proof` says why",
+}
+
+
 class Refused(Exception):
     """The month is not to be put away, or taken back, now; the text says why."""
 
@@ -68,7 +74,7 @@ async def archive(owner: Any, month: date, folder: Path, today: date, *, drop: b
         manifest = _listed_manifest(folder, month, months)
     else:
         if reader := await owner.fetchval(SQL["unread"].format(part=part)):
-            raise Refused(f"{reader} has not read all of {month:%Y-%m} yet, and could not once it is away")
+            raise Refused(_UNREAD.get(reader, _UNREAD[""]).format(reader=reader, month=month))
         manifest = await _write(owner, part, month, folder)
         await owner.execute(SQL["put_down"], month, manifest.entries, manifest.file, manifest.sha256)
         await owner.execute(SQL["detach"].format(part=part))

@@ -24,6 +24,10 @@ WITH accounts AS (
 ), marks AS (
     SELECT projection AS reader, partition, account, next_offset FROM projection_marks
     UNION ALL SELECT 'as_of', partition, account, next_offset FROM moment_marks
+    -- What is not proved by then never would be: of the account that is open, for closed ones cannot be proved any more.
+    UNION ALL SELECT 'the reconciler', partition, (SELECT count(*) FROM closed_accounts c WHERE c.partition = p.partition),
+        next_origin
+    FROM proved_marks p
 )
 SELECT min(reader) FROM marks m JOIN accounts a USING (partition, account)
 WHERE EXISTS (

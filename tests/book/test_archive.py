@@ -109,6 +109,20 @@ async def test_a_month_stays_until_all_who_follow_the_book_have_read_it(
     await put_away(owner, BEFORE, tmp_path)
 
 
+async def test_a_month_stays_until_it_is_proved(owner: asyncpg.Connection, tmp_path: Path) -> None:
+    """Of partition 0 the last entry is at offset 171. What lies in an account that is closed is never proved."""
+    await owner.execute("INSERT INTO positions (partition, rated_topic, origin_topic) VALUES (0, 'r', 'o')")
+    await owner.execute(
+        "INSERT INTO proved_marks (partition, origin_topic, first_origin, looked, next_origin, looked_at) "
+        "VALUES (0, 'o', 0, 200, 171, now())"
+    )
+    with pytest.raises(Refused, match="the reconciler has not proved all"):
+        await put_away(owner, BEFORE, tmp_path)
+    assert await owner.fetchval("SELECT count(*) FROM archived_months") == 0
+    await owner.execute("UPDATE proved_marks SET next_origin = 172")
+    await put_away(owner, BEFORE, tmp_path)
+
+
 async def test_months_come_back_the_newest_first_and_from_no_file_that_was_changed(
     owner: asyncpg.Connection, tmp_path: Path
 ) -> None:
