@@ -31,7 +31,7 @@ from spendmeter.platform.kafka import running
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
 from spendmeter.platform.retry import keep_doing, until_done
-from spendmeter.platform.service import run_until
+from spendmeter.platform.service import let_go_on, run_until
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters, log
 
@@ -84,12 +84,7 @@ class Alerts:
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop`; raises what any part raised, for a bug ends the process."""
         self._started_at = asyncio.get_running_loop().time()
-        await run_until(self._ended(stop), self._work())
-
-    async def _ended(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        if self._pool is not None:
-            self._pool.terminate()  # a frozen database must not hold up the end
+        await run_until(let_go_on(stop, lambda: self._pool), self._work())
 
     async def _work(self) -> None:
         settings = self._settings

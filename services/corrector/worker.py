@@ -34,7 +34,7 @@ from spendmeter.platform.kafka import log_reader, money_consumer, producer, runn
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.retry import until_done
-from spendmeter.platform.service import run_until
+from spendmeter.platform.service import let_go_on, run_until
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
 
@@ -70,12 +70,7 @@ class Corrector:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Correct until `stop`; what is under way then is undone, and done by who comes after."""
-        await run_until(self._ended(stop), self._work())
-
-    async def _ended(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        if self._pool is not None:
-            self._pool.terminate()  # a frozen database must not hold up the end
+        await run_until(let_go_on(stop, lambda: self._pool), self._work())
 
     async def _work(self) -> None:
         async with AsyncExitStack() as open_things:

@@ -20,7 +20,7 @@ from spendmeter.platform.kafka import running
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.retry import AWAY, TIMEOUTS_MAX, keep_doing, until_done
-from spendmeter.platform.service import run_until
+from spendmeter.platform.service import let_go_on, run_until
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
 from spendmeter.verify.topic import TopicReader
@@ -45,12 +45,7 @@ class Reconciler:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Prove until `stop`."""
-        await run_until(self._ended(stop), self._work())
-
-    async def _ended(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        if self._pool is not None:
-            self._pool.terminate()  # a frozen database must not hold up the end
+        await run_until(let_go_on(stop, lambda: self._pool), self._work())
 
     async def _work(self) -> None:
         async with AsyncExitStack() as open_things:

@@ -40,6 +40,13 @@ class Worker(Protocol):
         """Work until `stop`, then end in order within a few seconds."""
 
 
+class Terminable(Protocol):
+    """Connections of a database."""
+
+    def terminate(self) -> object:
+        """Close them without waiting for anything."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class HttpService:
     """What answers over HTTP, and what it does beside that for as long as it lives."""
@@ -90,6 +97,14 @@ async def run_until(end: Awaitable[object], *work: Work) -> None:
             for task in tasks:
                 task.cancel()
             _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
+
+
+async def let_go_on(stop: asyncio.Event, pool: Callable[[], Terminable | None]) -> None:
+    """Wait for `stop`, then end the connections of the pool that there is by then: a frozen database must not
+    hold up the end."""
+    await stop.wait()
+    if (connections := pool()) is not None:
+        connections.terminate()
 
 
 def collect_seldom() -> None:
