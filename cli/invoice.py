@@ -1,14 +1,15 @@
-"""spendmeter invoice import, list and variance."""
+"""spendmeter invoice fetch, import, list and variance."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -69,6 +70,57 @@ def import_(
     say(f"import {done['import_id']}: {span}, {done['rows']:,} lines, {sums}")
     for note in done["notes"]:
         say(f"note: {note}")
+
+
+@app.command("fetch")
+def fetch(
+    provider: Annotated[str, typer.Option(help="openai or anthropic.")],
+    month: Annotated[str, typer.Option(help="2026-11, instead of --since and --until.")] = "",
+    since: Annotated[str, typer.Option(help="A day of UTC. Default: 30 days before --until.")] = "",
+    until: Annotated[str, typer.Option(help="Exclusive, a day of UTC. Default: today.")] = "",
+    into: Annotated[
+        Path, typer.Option(help="The folder of the files.", exists=True, file_okay=False)
+    ] = Path(),
+    url: Annotated[str, typer.Option(help="Of a proxy in front of the provider's API.")] = "",
+) -> None:
+    """Get a provider's reports of costs, with and without groups, and of usage, by its admin key in
+    OPENAI_ADMIN_KEY or ANTHROPIC_ADMIN_API_KEY, as files for `import`. Run again it goes on where it broke
+    off; a file that is whole is not asked for again.
+
+    \b
+    Examples:
+      spendmeter invoice fetch --provider openai --month 2026-11
+      spendmeter invoice import openai-*-2026-11-01-*.json --provider openai
+    """
+    from cli._vendor_reports import VENDORS, NoReport, fetched
+
+    if provider not in VENDORS:
+        usage_error(f"--provider: must be one of {', '.join(VENDORS)}: others send a table to import")
+    days = _days(month, since, until, datetime.now(UTC).date())
+    files: list[str] = []
+    try:
+        for file, pages in fetched(provider, days, into, url=url):
+            say(f"{file}: " + (f"{pages:,} pages" if pages else "was there already"))
+            files.append(str(file))
+    except NoReport as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename or into} cannot be written: {error.strerror}")
+    say(f"import them: spendmeter invoice import {shlex.join(files)} --provider {provider}")
+
+
+def _days(month: str, since: str, until: str, today: date) -> tuple[date, date]:
+    if month and (since or until):
+        usage_error("--month stands instead of --since and --until")
+    since, until = _month(month) if month else (since, until)
+    try:
+        end = min(date.fromisoformat(until), today) if until else today
+        start = date.fromisoformat(since) if since else end - timedelta(days=30)
+    except ValueError:
+        usage_error("--since, --until: must be days such as 2026-11-01")
+    if start >= end:
+        usage_error("--since: must be before --until, and before today, which is not over")
+    return start, end
 
 
 @app.command("list")
