@@ -28,6 +28,8 @@ from spendmeter.platform.kafka_access import KafkaAccess
 
 UP_SECONDS_MAX = 240
 DOWN_SECONDS_MAX = 120
+COMMAND_SECONDS_MAX = 240
+"""A command that hangs; one that verifies a book beside another system's tests may take a minute."""
 T = TypeVar("T")
 
 
@@ -83,7 +85,7 @@ class System:
         self.cli("down", timeout=DOWN_SECONDS_MAX)
 
     def cli(
-        self, *arguments: str | Path, timeout: float = 60, check: bool = True
+        self, *arguments: str | Path, timeout: float = COMMAND_SECONDS_MAX, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run one command of the command line. AssertionError with its output when it fails."""
         environment = {**os.environ, "SPENDMETER_PARTITIONS": str(self.partitions), **self.environment}

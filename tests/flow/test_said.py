@@ -103,8 +103,6 @@ async def test_a_unit_that_nobody_knows_is_counted_in_spend_with_its_quantity_an
     assert await settled(owner, source, 2) == {"booked": 2}
     [row] = spent_by_team(system, source)
     assert (row["events"], row["unpriced_events"], row["usage"]["sparks"]) == (2, 2, "2.5")
-    verified = system.cli("verify", timeout=120, check=False)
-    assert verified.stdout.startswith("Nothing is wrong"), verified.stdout + verified.stderr
 
 
 async def test_a_field_that_nobody_knows_is_named_in_the_answer_and_in_the_inbox(

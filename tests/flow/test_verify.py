@@ -23,7 +23,8 @@ currency = "GBP"
 async def test_an_honest_event_in_a_currency_without_a_rate_is_right(
     system: System, owner: asyncpg.Connection, tmp_path: Path
 ) -> None:
-    """gpt-4o is priced in USD, and nobody has said what a USD is worth in GBP: unpriced, and nothing wrong."""
+    """gpt-4o is priced in USD, and nobody has said what a USD is worth in GBP: unpriced, and nothing wrong. Nor is anything
+    that the files before this one have booked: it is the last that the first system has, and the one that verifies all."""
     source = f"pounds-{uuid4().hex[:6]}"
     terms = tmp_path / "terms.toml"
     terms.write_text(TERMS.format(tenant="initech"))
