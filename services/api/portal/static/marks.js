@@ -33,6 +33,14 @@ export async function readMarks(span, filters) {
   return oldestFirst(found.flatMap((marks) => oldestFirst(marks).slice(-SHOWN)));
 }
 
+// Those that are not before `from`: as if they had been read from there.
+export function marksFrom(from, marks) {
+  const dayEnd = (at) => (Math.floor(at / DAY_MS) + 1) * DAY_MS;
+  return marks
+    .filter(({ at, wholeDay }) => (wholeDay ? dayEnd(at) > from : at >= from))
+    .map((mark) => ({ ...mark, at: Math.max(mark.at, from) }));
+}
+
 // Those whose scope does not lie beside what is shown.
 async function incidentsWithin([from, to], filters) {
   const { incidents } = await get("/v1/incidents", { limit: INCIDENTS });

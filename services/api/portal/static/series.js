@@ -76,13 +76,23 @@ function bucketsOf(rows, span) {
     .sort((a, b) => a.start - b.start);
 }
 
-// What was spent in the same buckets of the period before, as texts; null = nothing, or nothing is compared.
-export async function readBefore(span, filters, buckets, bucket) {
-  if (!span || !buckets.length) return null;
+// What was spent by bucket in the period before, as texts; null = nothing is compared.
+export async function readBefore(span, filters, bucket) {
+  if (!span) return null;
   const asked = { ...spanParameters(span), ...filters, usage: false, bucket, limit: PAGE_ROWS };
   const { series, currency } = await get("/v1/spend", asked);
-  const own = series.filter((row) => row.currency === currency);
-  const texts = own.map(({ effective }) => effective).slice(0, buckets.length);
+  return series.filter((row) => row.currency === currency).map(({ effective }) => effective);
+}
+
+// How many buckets of what was asked lie before spend begins.
+export function bucketsBefore({ rows, span }) {
+  const before = rows.filter(({ bucket_end: end }) => Date.parse(end) <= span[0]);
+  return new Set(before.map((row) => row.bucket_start)).size;
+}
+
+// Of that, what lies beside these buckets; null = nothing was spent in them.
+export function besideBuckets(before, buckets) {
+  const texts = before?.slice(0, buckets.length) ?? [];
   return texts.some((text) => text !== "0") ? texts : null;
 }
 

@@ -7,10 +7,11 @@ import { chartTable } from "./chart-table.js";
 import { el } from "./dom.js";
 import { dayOf, iso, momentToMinute } from "./format.js";
 import { dimensionLabel, filterParameters, link } from "./links.js";
-import { KINDS, readMarks } from "./marks.js";
+import { KINDS, marksFrom, readMarks } from "./marks.js";
 import { spanBefore } from "./ranges.js";
 import { RARE_BEATS, everyNth } from "./refresh.js";
-import { bucketTip, layersOf, readBefore, readSeries } from "./series.js";
+import { besideBuckets, bucketOf, bucketTip, bucketsBefore, layersOf } from "./series.js";
+import { readBefore, readSeries } from "./series.js";
 import { tableTools } from "./tools.js";
 
 const ROWS_AT_ONCE = 5000; // of a file
@@ -29,19 +30,29 @@ export function spendChart() {
   const figures = chartTable(tools);
   const element = el("div", { className: "spend-chart" }, chart.element, legend, marked, figures.element);
   const slow = slowly();
+  const finer = slowly();
 
+  // What stands beside the layers is asked for at the same time, of the whole span: of that, what lies before
+  // spend begins is left out. Only where buckets turn out to be finer is the period before asked for again.
   async function ask({ query, span, name, filters, top }) {
     const parameters = { ...filterParameters(filters), group_by: name, top };
-    const read = await readSeries(span, parameters);
-    const { buckets, layers } = layersOf(read, name);
     const whole = spanBefore(query, session.tz, span);
+    const plain = filterParameters(filters);
+    const usual = bucketOf(span);
+    const question = JSON.stringify([usual, whole?.[0], span[0], filters]);
+    const [read, [wide, marks]] = await Promise.all([
+      readSeries(span, parameters),
+      slow(question, () => Promise.all([readBefore(whole, plain, usual), readMarks(span, filters)])),
+    ]);
+    const { bucket } = read.asked;
     const cut = whole && [whole[0] + (read.span[0] - span[0]), whole[1]];
-    const question = JSON.stringify([read.asked.bucket, whole?.[0], read.span[0], filters]);
-    const beside = await slow(question, async () => ({
-      before: await readBefore(cut, filterParameters(filters), buckets, read.asked.bucket),
-      marks: await readMarks(read.span, filters),
-    }));
-    return { ...read, buckets, layers, name, filters, ...beside };
+    const texts =
+      bucket === usual
+        ? wide?.slice(bucketsBefore(read))
+        : await finer(JSON.stringify([question, bucket, cut]), () => readBefore(cut, plain, bucket));
+    const { buckets, layers } = layersOf(read, name);
+    const before = besideBuckets(texts, buckets);
+    return { ...read, buckets, layers, name, filters, before, marks: marksFrom(read.span[0], marks) };
   }
 
   function show({ spend, span, buckets, layers, before, marks, name, filters, asked: question }) {
@@ -80,10 +91,15 @@ function slowly() {
   let shown = "";
   let kept = null;
   return async (question, ask) => {
-    if (question !== shown) due = everyNth(RARE_BEATS);
+    if (question !== shown) {
+      due = everyNth(RARE_BEATS);
+      kept = null;
+    }
     shown = question;
-    if (due() || !kept) kept = await ask();
-    return kept;
+    if (!due() && kept) return kept;
+    const answer = await ask();
+    if (question === shown) kept = answer;
+    return answer;
   };
 }
 
