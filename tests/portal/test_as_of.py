@@ -70,6 +70,34 @@ async def test_the_book_as_it_stood_goes_with_a_person_and_other_pages_say_that_
     await expect(stood).to_be_hidden()
 
 
+async def test_who_pays_and_a_statement_are_told_as_they_stood_from_one_to_the_other(
+    context: BrowserContext, address: str, book: Book
+) -> None:
+    """8 of search were there then; 5 of ads came later, so that 13 are there now."""
+    then = await a_book_with_a_late_event(book)
+    month = f"{then - timedelta(hours=2, minutes=20):%Y-%m}"
+    page = await context.new_page()
+    await log_in(page, address, await book.key("acme", "read"))
+    await page.goto(f"{address}/#/allocation?month={month}")
+    card, stood = page.locator(".allocation"), page.locator("#stood")
+    await expect(card).to_contain_text("$13.00 in all")
+    await page.get_by_label("As it stood").fill(f"{then:%Y-%m-%dT%H:%M:%S}")
+    await expect(card).to_contain_text("$8.00 in all")
+    await expect(stood).to_contain_text("(the book is proved up to")
+    await card.get_by_label("to each").select_option("project")
+    await expect(card).to_contain_text("$8.00 in all")
+    await card.get_by_label("to each").select_option("team")
+    await card.get_by_role("row", name="search").get_by_role("link", name="statement").click()
+    await expect(page.locator(".statement .verdict")).to_have_text("$8.00")
+    await expect(stood).to_contain_text("(the book is proved up to")
+    await expect(page.locator(".period")).to_have_count(0)  # a month is closed as the book stands
+    async with page.expect_request(re.compile("/v1/exports/statement.*as_of=")):
+        await page.get_by_role("form", name="In FOCUS 1.4").get_by_role("button", name="Download").click()
+    await stood.get_by_role("link", name="Show it as it stands").click()
+    await expect(page.locator(".period")).to_be_visible()
+    await expect(stood).to_be_hidden()
+
+
 async def test_axe_finds_nothing_serious_above_a_page_as_it_stood(
     browser: Browser, address: str, book: Book
 ) -> None:

@@ -7,15 +7,18 @@ import { monthChoice, monthOf } from "./months.js";
 
 const USUAL = "team";
 
-// `more`: what else of the address goes on. `monthly`: whether a month is asked for.
+// `more`: what else of the address goes on, beside the instant as of which it is told. `monthly`: whether a
+// month is asked for.
 export function allocationChoices(path, query, { more = {}, monthly = true } = {}) {
   const chosen = {
     month: monthOf(query, session.tz),
     dimension: query.get("dimension") || USUAL,
+    as_of: query.get("as_of") ?? undefined,
   };
   const go = (changed) =>
     (location.hash = link(path, {
-      ...(monthly ? chosen : { dimension: chosen.dimension }),
+      ...chosen,
+      ...(monthly ? {} : { month: undefined }),
       ...more,
       ...changed,
     }));

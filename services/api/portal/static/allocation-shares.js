@@ -10,10 +10,10 @@ const daysOf = ({ first_day: from, until }) => `${from} until before ${until}`;
 // `weight` of `of` parts: as they were measured or agreed.
 const partOf = ({ weight, of }) => `${weight} of ${of}`;
 
-export function sharesPart({ shares, dimension }, centre, month) {
+export function sharesPart({ shares }, centre, chosen) {
   const statement = el(
     "a",
-    { href: link("statement", { month, dimension, centre }) },
+    { href: link("statement", { ...chosen, centre }) },
     `Its statement, line by line`,
   );
   const heading = el("h2", `How ${centre} came to its part of shared cost`);

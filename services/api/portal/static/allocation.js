@@ -22,7 +22,8 @@ const NOBODY = {
 
 export function allocationPage(query) {
   const choices = allocationChoices("allocation", query);
-  const { month, dimension } = choices.chosen;
+  const { chosen } = choices;
+  const { month, dimension } = chosen;
   const centre = query.get("centre") ?? "";
   const totals = el("div", { className: "soft" });
   const rows = el("div");
@@ -53,11 +54,11 @@ export function allocationPage(query) {
 
   function show(answer) {
     totals.replaceChildren(...answer.totals.map((whole) => el("p", { className: "soft" }, describe(whole))));
-    rows.replaceChildren(answer.rows.length ? rowsTable(answer, month) : nothing());
+    rows.replaceChildren(answer.rows.length ? rowsTable(answer, chosen) : nothing());
     parts.replaceChildren(
-      ...(centre ? sharesPart(answer, centre, month) : []),
+      ...(centre ? sharesPart(answer, centre, chosen) : []),
       ...poolsPart(answer),
-      el("p", { className: "fine" }, planWords(answer)),
+      el("p", { className: "fine" }, planWords(answer, chosen)),
     );
     setText(fine, `${answer.first_day} until before ${answer.until}, ${answer.tz} · effective cost`);
   }
@@ -94,7 +95,7 @@ function describe({ currency, total, unattributed, borne, attributed_percent: na
   );
 }
 
-function planWords({ dimension, stretches }) {
+function planWords({ stretches }, { dimension, as_of }) {
   const by = stretches.map(({ first_day: from, until, revision }) =>
     revision === null
       ? `from ${from} until before ${until} by no plan`
@@ -102,17 +103,17 @@ function planWords({ dimension, stretches }) {
   );
   return [
     `Shared out ${by.join(", ") || "by no plan"}. `,
-    el("a", { href: link("plan", { dimension }) }, "The plan"),
+    el("a", { href: link("plan", { dimension, as_of }) }, "The plan"),
   ];
 }
 
-function rowsTable({ rows, dimension }, month) {
+function rowsTable({ rows }, chosen) {
   const say = columnsOf(rows);
   const body = rows.map((row) =>
     el(
       "tr",
-      el("th", { scope: "row" }, nameOf(row, dimension, month)),
-      el("td", { className: "figure" }, directOf(row, dimension, month, say)),
+      el("th", { scope: "row" }, nameOf(row, chosen)),
+      el("td", { className: "figure" }, directOf(row, chosen, say)),
       ["shared", "total", "of_which_provisional"].map((name) =>
         el("td", { className: name === "total" ? "figure" : "figure wide" }, say(row.currency)(row[name])),
       ),
@@ -126,7 +127,7 @@ function rowsTable({ rows, dimension }, month) {
     ["of it provisional", "figure wide"],
     ["without a price", "figure wide"],
   ];
-  return scrolls("Who bears what", table([[dimensionLabel(dimension)], ...heads], el("tbody", body)));
+  return scrolls("Who bears what", table([[dimensionLabel(chosen.dimension)], ...heads], el("tbody", body)));
 }
 
 // By currency, one column's way of writing.
@@ -139,24 +140,24 @@ function columnsOf(rows) {
   return (currency) => say.get(currency);
 }
 
-function nameOf({ kind, cost_centre: centre }, dimension, month) {
+function nameOf({ kind, cost_centre: centre }, chosen) {
   if (kind !== "cost_centre") return `(${NOBODY[kind] ?? kind})`;
   return [
-    el("a", { href: link("allocation", { month, dimension, centre }) }, centre),
+    el("a", { href: link("allocation", { ...chosen, centre }) }, centre),
     " ",
-    el("small", el("a", { href: link("statement", { month, dimension, centre }) }, "statement")),
+    el("small", el("a", { href: link("statement", { ...chosen, centre }) }, "statement")),
   ];
 }
 
 // What was booked under a name is opened as spend; what pools took of nobody's is not, so that no other
 // figure stands behind this one.
-function directOf({ kind, cost_centre: centre, direct, currency }, dimension, month, say) {
+function directOf({ kind, cost_centre: centre, direct, currency }, { month, dimension, as_of }, say) {
   const text = say(currency)(direct);
   if (kind !== "cost_centre" || parseDecimal(direct) === 0n) return text;
   const [from, to] = [month, monthsOn(month, 1)].map((each) => iso(dayStart(firstDay(each), session.tz)));
   return el(
     "a",
-    { href: link("explore", { from, to, by: "sku", filters: { [dimension]: [centre] } }) },
+    { href: link("explore", { from, to, as_of, by: "sku", filters: { [dimension]: [centre] } }) },
     text,
   );
 }

@@ -57,14 +57,16 @@ export async function call(method, path, body, tenant = session.tenant) {
 
 // The instant of which pages are told as it stood; "" = now.
 let stood = "";
-const STOOD = ["/v1/spend", "/v1/spend/changes", "/v1/events"];
+const STOOD = ["/v1/spend", "/v1/spend/changes", "/v1/events", "/v1/allocations", "/v1/exports/statement"];
+const STATEMENTS = "/v1/statements/";
+const isToldAsItStood = (path) => STOOD.includes(path) || path.startsWith(STATEMENTS);
 export const asAt = (at) => (stood = at);
 export const whenAsked = () => (stood ? Date.parse(stood) : Date.now());
 
 // A path with parameters; undefined ones are left out, arrays repeat.
 export function withParameters(path, parameters = {}) {
   const query = new URLSearchParams();
-  if (stood && STOOD.includes(path) && !parameters.source) query.append("as_of", stood);
+  if (stood && isToldAsItStood(path) && !parameters.source) query.append("as_of", stood);
   for (const [name, value] of Object.entries(parameters)) {
     for (const each of Array.isArray(value) ? value : [value])
       if (each !== undefined && each !== null) query.append(name, each);

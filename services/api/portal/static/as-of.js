@@ -4,7 +4,13 @@ import { asAt, session } from "./api.js";
 import { el } from "./dom.js";
 import { momentOf } from "./format.js";
 
-export const TOLD = { explore: "Spend", changed: "What changed", events: "Events" };
+export const TOLD = {
+  explore: "Spend",
+  changed: "What changed",
+  events: "Events",
+  allocation: "Who pays",
+  statement: "Statements",
+};
 const banner = document.getElementById("stood");
 
 // The instant that an address names; "" = none, or what is no instant.

@@ -1,5 +1,6 @@
 // Months as people choose them, as 2026-11: of a zone, the newest first.
 
+import { whenAsked } from "./api.js";
 import { el } from "./dom.js";
 
 const SHOWN = 14;
@@ -29,9 +30,9 @@ export const monthName = (month) =>
     Date.parse(`${month}-01T00:00:00Z`),
   );
 
-// What an address says, where it is a month; else the one that runs.
+// What an address says, where it is a month; else the one that runs, or ran then.
 export const monthOf = (query, tz) =>
-  /^\d{4}-(0[1-9]|1[0-2])$/.test(query.get("month") ?? "") ? query.get("month") : monthIn(Date.now(), tz);
+  /^\d{4}-(0[1-9]|1[0-2])$/.test(query.get("month") ?? "") ? query.get("month") : monthIn(whenAsked(), tz);
 
 // `chosen` has its place among them also where it is older.
 export function monthChoice({ tz, chosen, change = () => {}, last = monthIn(Date.now(), tz) }) {

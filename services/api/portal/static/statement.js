@@ -19,7 +19,8 @@ const NONE = "Name a cost centre, or choose one on the page before: each has a s
 export function statementPage(query) {
   const centre = query.get("centre") ?? "";
   const choices = allocationChoices("statement", query, { more: { centre } });
-  const { month, dimension } = choices.chosen;
+  const { chosen } = choices;
+  const { month, dimension, as_of } = chosen;
   const heading = el("h1", centre ? `${centre}, ${monthName(month)}` : "Statements");
   const content = el("div");
   const fine = el("p", { className: "fine" });
@@ -28,9 +29,9 @@ export function statementPage(query) {
   const card = el(
     "section",
     { className: "card statement", "aria-label": "Statement" },
-    trail(el("a", { href: link("allocation", { month, dimension }) }, "Who pays"), "Statement"),
+    trail(el("a", { href: link("allocation", chosen) }, "Who pays"), "Statement"),
     heading,
-    nameForm({ centre, ...parameters }),
+    nameForm({ centre, chosen }),
     choices.element,
     centre ? content : el("p", { className: "empty" }, NONE),
     centre && tableTools(() => ({ path, parameters }), { name: `statement-${month}` }),
@@ -39,8 +40,9 @@ export function statementPage(query) {
   );
   const due = everyNth(RARE_BEATS);
   const answered = cardRefresher([card], { ask: () => get(path, parameters), show });
-  const hrefOf = (other) => link("statement", { ...parameters, centre, month: other });
-  const period = periodCard({ month, hrefOf, changed: () => centre && answered() });
+  const hrefOf = (other) => link("statement", { ...chosen, centre, month: other });
+  // A month is closed and opened as the book stands now.
+  const period = as_of ? null : periodCard({ month, hrefOf, changed: () => centre && answered() });
 
   function show(statement) {
     content.replaceChildren(...draw(statement));
@@ -50,11 +52,11 @@ export function statementPage(query) {
 
   async function refresh() {
     const asked = centre && due() ? answered() : {};
-    const [{ answer, error }] = await Promise.all([asked, period.refresh()]);
+    const [{ answer, error }] = await Promise.all([asked, period?.refresh()]);
     if (error) throw error;
     return answer ? { ...answer, ...remarksOf(answer) } : null;
   }
-  const element = el("div", { className: "stacked" }, card, period.element);
+  const element = el("div", { className: "stacked" }, card, period?.element);
   return { element, refresh, timeless: !centre };
 }
 
@@ -67,7 +69,7 @@ function remarksOf({ totals }) {
   };
 }
 
-function nameForm({ centre, month, dimension }) {
+function nameForm({ centre, chosen }) {
   const name = textInput({
     type: "search",
     value: centre,
@@ -76,7 +78,7 @@ function nameForm({ centre, month, dimension }) {
   });
   const submit = (event) => {
     event.preventDefault();
-    location.hash = link("statement", { month, dimension, centre: name.value.trim() });
+    location.hash = link("statement", { ...chosen, centre: name.value.trim() });
   };
   return el("form", { className: "controls", on: { submit } }, name, el("button", "Show"));
 }
