@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -12,6 +14,8 @@ import pytest
 from fastapi import FastAPI
 
 from services.api.invoices import arriving
+from services.api.invoices.billed import BillError
+from services.api.invoices.coverage import SpokenOf, shortfalls
 from spendmeter.platform.bounded_process import ProcessBounds
 from spendmeter.platform.roles import role_url
 from spendmeter.platform.service_keys import ACCRUALS, key_id
@@ -221,12 +225,47 @@ async def test_a_file_that_takes_too_much_to_read_is_refused_with_the_bound(
     assert "more than 60 s of computing to read, or 24 MiB" in refused["errors"][0]["reason"]
 
 
-async def test_one_file_of_a_tenant_is_read_at_a_time_and_two_of_all(
-    client: httpx.AsyncClient, bills: dict[str, str], api: FastAPI
+async def test_one_file_of_a_tenant_comes_in_at_a_time_and_two_of_all_and_none_is_kept_before_its_turn(
+    client: httpx.AsyncClient, bills: dict[str, str], api: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns: arriving.BillTurns = api.state.bill_turns
+    with monkeypatch.context() as patched:
+        patched.setattr("tempfile.TemporaryFile", None)  # a call of it would be a TypeError
+        with turns.turn("acme"):
+            await sent(client, bills, bill(1, 1), status=429)
     with turns.turn("acme"):
         assert "of this tenant" in (await sent(client, bills, bill(1, 1), status=429))["detail"]
     with turns.turn("globex"), turns.turn("initech"):
         assert "of other tenants" in (await sent(client, bills, bill(1, 1), status=503))["detail"]
     await sent(client, bills, bill(1, 1))
+
+
+async def test_of_two_files_that_came_in_one_is_read_and_the_other_waits(
+    client: httpx.AsyncClient, bills: dict[str, str], api: FastAPI
+) -> None:
+    turns: arriving.BillTurns = api.state.bill_turns
+    async with turns.reader:
+        waiting = asyncio.create_task(sent(client, bills, bill(1, 1)))
+        done, _ = await asyncio.wait([waiting], timeout=0.3)
+        assert not done
+    await waiting
+
+
+async def test_a_file_that_does_not_come_gives_up_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(arriving, "ARRIVAL_S_MAX", 0.05)
+    with pytest.raises(BillError, match=r"did not come within 0\.05 s"):
+        await arriving.kept(never(), io.BytesIO())
+
+
+def test_of_many_accounts_without_a_bill_a_few_are_named_and_the_rest_is_counted() -> None:
+    at = datetime(2027, 1, 1, tzinfo=UTC)
+    spoken = [SpokenOf(DAY, "cost", f"org-{number:02}", at) for number in range(15)]
+    spoken.append(SpokenOf(DAY - timedelta(days=1), "cost", "org-99", at))
+    notes = shortfalls(spoken, (DAY - timedelta(days=1), DAY + timedelta(days=1)))
+    # All sixteen lack one of the two days.
+    assert len(notes) == 11
+    assert notes[-1] == "and 6 more accounts have no bill of some of these days"

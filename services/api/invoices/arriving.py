@@ -1,5 +1,4 @@
-"""A bill that comes in: into a file without a name, then to a process that reads it, one of a tenant at a
-time."""
+"""A bill that comes in, in its turn: into a file without a name, then to a process that reads it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -20,15 +19,18 @@ READER = "services.api.invoices.reader"
 BOUNDS = ProcessBounds(seconds_max=60, memory_bytes_max=2 * 1024**3, output_bytes_max=4 * 1024**2)
 """Of computing time, and of addresses."""
 AT_ONCE_MAX = 2
-"""Of all tenants; of each one."""
+"""That come in, of all tenants; of each one. One of them is read."""
+ARRIVAL_S_MAX = 60
 ROWS_AT_ONCE = 500
 
 
 class BillTurns:
-    """Which tenants' bills are being read by this process: `with turns.turn(tenant)` around each."""
+    """Whose bills this process has before it: `with turns.turn(tenant)` around each, before anything of it is
+    kept, and `async with turns.reader` around its reading."""
 
     def __init__(self) -> None:
         self._reading: set[str] = set()
+        self.reader = asyncio.Lock()
 
     @contextmanager
     def turn(self, tenant: str) -> Iterator[None]:
@@ -46,12 +48,18 @@ class BillTurns:
 
 
 async def kept(body: AsyncIterator[bytes], file: IO[bytes]) -> bytes:
-    """Write all of it, and return its digest; b"" = there is nothing in it."""
+    """Write all of it, and return its digest; b"" = there is nothing in it. Raises BillError where it does
+    not come in time: nobody else's turn waits for it."""
     digest, is_blank = blake2b(digest_size=16), True
-    async for piece in body:
-        is_blank = is_blank and not piece.strip()
-        digest.update(piece)
-        file.write(piece)
+    try:
+        async with asyncio.timeout(ARRIVAL_S_MAX):
+            async for piece in body:
+                is_blank = is_blank and not piece.strip()
+                digest.update(piece)
+                file.write(piece)
+    except TimeoutError:
+        said = f"did not come within {ARRIVAL_S_MAX:g} s: pack it with gzip, or send it in parts, day by day"
+        raise BillError(said) from None
     file.seek(0)
     return b"" if is_blank else digest.digest()
 

@@ -9,6 +9,7 @@ from services.api.invoices.billed import InvoiceKind
 from spendmeter.pricing.period_terms import midnight
 
 _DAY = timedelta(days=1)
+ACCOUNTS_NAMED_MAX = 10
 
 
 class SpokenOf(NamedTuple):
@@ -34,10 +35,12 @@ def shortfalls(spoken: Iterable[SpokenOf], days: tuple[date, date]) -> list[str]
     for each in costs:
         of_account[each.account].add(each.day)
     every = {each.day for each in costs}
-    for account, its in sorted(of_account.items()):
-        if missing := sorted(every - its):
-            notes.append(
-                f"account {account!r} has no bill of {len(missing):,} of these days, the first is "
-                f"{missing[0]}: what it used is told as unbilled"
-            )
+    lacking = [(account, missing) for account, its in sorted(of_account.items()) if (missing := every - its)]
+    notes += [
+        f"account {account!r} has no bill of {len(missing):,} of these days, the first is {min(missing)}: "
+        "what it used is told as unbilled"
+        for account, missing in lacking[:ACCOUNTS_NAMED_MAX]
+    ]
+    if (more := len(lacking) - ACCOUNTS_NAMED_MAX) > 0:
+        notes.append(f"and {more:,} more accounts have no bill of some of these days")
     return notes

@@ -70,12 +70,13 @@ async def import_invoice(
     """Import a provider's pages of costs or of usage, to be held against the book: nothing of them is booked.
     Of each day the newest import counts; the same content again changes nothing (200)."""
     turns: BillTurns = request.app.state.bill_turns
-    with tempfile.TemporaryFile() as stored_body:  # memory has a piece of it at a time
-        digest = await kept(request.stream(), stored_body)
-        if not digest:
-            raise invalid("body", "is empty: send the provider's answer itself")
+    # memory has a piece of the body at a time
+    with turns.turn(caller.tenant), tempfile.TemporaryFile() as stored_body:
         try:
-            with turns.turn(caller.tenant):
+            digest = await kept(request.stream(), stored_body)
+            if not digest:
+                raise invalid("body", "is empty: send the provider's answer itself")
+            async with turns.reader:
                 bill = await read_arrived(provider, stored_body)
         except BillError as error:
             raise invalid("body", str(error)) from None
