@@ -5,9 +5,16 @@ FROM period_closings c LEFT JOIN closed_periods d USING (tenant, period, number)
 
 -- part: placed
 -- Entries of tenants that ever closed a period, with the month of their day and the period in which they count: since the
--- first closing the one that they name, before it that of the day.
+-- first closing the one that they name, before it that of the day. A booking that began within ten minutes of the asking may
+-- have seen it or not: that it carried something says that it has. All that one booking writes is recorded when it began.
 first AS (SELECT tenant, min(asked_at) AS at FROM period_closings GROUP BY tenant), placed AS (
-    SELECT e.tenant, e.currency, m.month, CASE WHEN e.recorded_at >= f.at THEN e.accounting_period ELSE m.month END AS period,
+    SELECT e.tenant, e.currency, m.month, CASE
+            WHEN e.accounting_period = m.month OR e.recorded_at < f.at - interval '10 minutes' THEN m.month
+            WHEN e.recorded_at > f.at + interval '10 minutes' OR EXISTS (
+                SELECT FROM carried c
+                WHERE c.tenant = e.tenant AND c.accounting_period = e.accounting_period AND c.partition = e.origin_partition
+                    AND c.recorded_at = e.recorded_at AND c.next_offset > e.origin_offset) THEN e.accounting_period
+            ELSE m.month END AS period,
         CASE WHEN e.seq >= 0 THEN 1 - 2 * (e.seq % 2)::bigint ELSE 0 END AS events, e.list, e.contracted, e.effective
     FROM entries e JOIN first f USING (tenant), LATERAL (
         SELECT greatest(date_trunc('month', e.occurred_at AT TIME ZONE t.zone)::date,

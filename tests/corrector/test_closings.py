@@ -13,6 +13,8 @@ import asyncpg
 import pytest
 
 from services.corrector.closings.keeper import ClosingsKeeper, read_sums
+from spendmeter.verify.closings import check_closings
+from spendmeter.verify.report import Report
 from tests.corrector.closing_world import (
     ask_to_close,
     booked_by_period,
@@ -120,6 +122,42 @@ async def test_after_a_reopening_what_comes_late_is_booked_in_the_period_again(
     assert await sums_at_close(book) == {OCTOBER: (2, 2 * ONE)}
     history = await book.owner.fetch("SELECT number, events FROM closing_sums ORDER BY number")
     assert [tuple(row) for row in history] == [(1, 1), (2, 2)]
+
+
+async def faults(book: Book) -> list[str]:
+    """What verify finds wrong with what was carried."""
+    report = Report()
+    async with book.owner.transaction():
+        await check_closings(book.owner, report)
+    return [each.what for found in report.named.values() for each in found]
+
+
+async def test_a_booking_that_began_just_before_a_tenants_first_closing_and_saw_it_is_right(
+    book: Book, keeper: ClosingsKeeper
+) -> None:
+    """Its transaction begins, the closing is asked for, and then it asks what is closed."""
+    await ask_to_close(book.owner, OCTOBER)
+    await close_all(keeper)
+    await book.book_events(event("late", time=IN_OCTOBER))
+    assert await faults(book) == []
+    await book.owner.execute(
+        "UPDATE period_closings SET asked_at = (SELECT recorded_at + interval '1 ms' FROM entries)"
+    )
+    assert await faults(book) == []
+    await book.owner.execute("UPDATE carried SET effective = effective + 1")
+    assert [each.partition(":")[0] for each in await faults(book)] == ["carried"]
+
+
+async def test_a_booking_that_began_just_after_the_asking_and_has_not_seen_it_is_right(book: Book) -> None:
+    """The closing is not committed yet when it asks. Its rater put the event into November by other terms, and of
+    a tenant that has closed nothing that is carried nowhere: it counts by its day."""
+    await book.book_events(event("e1", time=IN_OCTOBER))
+    await book.owner.execute("UPDATE entries SET accounting_period = $1", NOVEMBER)
+    await ask_to_close(book.owner, OCTOBER)
+    await book.owner.execute(
+        "UPDATE period_closings SET asked_at = (SELECT recorded_at - interval '1 ms' FROM entries)"
+    )
+    assert await faults(book) == []
 
 
 async def test_a_closing_waits_for_a_booking_that_does_not_know_of_it(
