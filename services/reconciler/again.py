@@ -19,7 +19,7 @@ from services.reconciler.corrections import CORRECTOR, NO_TOPIC
 from services.reconciler.proof import Proof
 from services.reconciler.proving import WINDOW, Proving
 from services.reconciler.reading import WindowReader
-from services.reconciler.sums import WEEK, SumsProof, SumsSpan, larger_spans, pieces
+from services.reconciler.sums import DAY, WEEK, SumsProof, SumsSpan, larger_spans, pieces
 from spendmeter.platform.telemetry import log
 
 SHARE = 0.1
@@ -91,16 +91,17 @@ class Again:
 
     async def _sums(self) -> AsyncIterator[None]:
         since, end = await self.sums.first(), datetime.now(UTC) + AHEAD
+        larger_since = since and since - DAY  # the day of the first minute begins before it
         while since is not None and since < end:
             until = min(since + WEEK, end)
             minutes = await self.sums.counted(since, until)
             for piece in pieces(minutes, since, until):
                 await self._compare(self.sums.minutes(*piece), piece)
                 yield
-            for span in larger_spans(minutes, since, until):
+            for span in larger_spans(minutes, larger_since or since, until):
                 await self._compare(self.sums.larger(*span), span)
                 yield
-            since = until
+            since = larger_since = until
 
     async def _compare(self, comparing: Awaitable[None], span: SumsSpan) -> None:
         """One that Postgres does not answer in time is left out: a round that began again for it would never

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from hashlib import blake2b
 
 import asyncpg
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from services.reconciler import proof
 from tests.reconciler.conftest import Prover
 from tests.verify.conftest import NOON
+from tests.verify.test_verify import roll_up
 
 LATER = NOON + timedelta(hours=1)
 WRONG_DIGIT = "UPDATE entries SET list = list + 0.000000000001 WHERE event LIKE '%\"e7\"%'"
@@ -19,6 +21,40 @@ CREATE TEMP TABLE twice AS SELECT * FROM entries WHERE event LIKE '%"e7"%';
 UPDATE twice SET occurred_at = occurred_at + interval '1 second';
 INSERT INTO entries SELECT * FROM twice
 """
+
+PAIRED = """
+INSERT INTO entries (identity, occurred_at, seq, origin_partition, origin_offset, correction_id, catalog_version,
+    accounting_period, series_id, tenant, status, currency, list, contracted, effective, event, lines)
+SELECT identity, occurred_at, {seq}, -1, {seq} - 1, 'c', catalog_version, accounting_period, series_id, tenant, status,
+    currency, {sign} * list, {sign} * contracted, {sign} * effective, {stated}
+FROM entries WHERE event LIKE '%"e7"%' AND seq = 0;
+"""
+CORRECTED = (
+    PAIRED.format(seq=1, sign=-1, stated="NULL, NULL")
+    + PAIRED.format(seq=2, sign=1, stated="event, lines")
+    + "INSERT INTO corrector (topic, next_entry) VALUES ('t', 3)"
+)
+"""e7 is taken back and booked once more."""
+TRUE_UP_ID = blake2b(
+    b"".join(
+        len(part).to_bytes(4, "big") + part for part in (b"acme", b"term", b"2026-11-01T00:00:00Z", b"0")
+    ),
+    digest_size=16,
+    person=b"true-up",
+).digest()
+TRUED_UP = """
+WITH listed AS (
+    INSERT INTO true_ups (tenant, term, period_start, revision, period_end, covered_to, identity, occurred_at, effect,
+        provider, cost_class, currency, amount, catalog_version, explanation)
+    VALUES ('acme', 'term', '2026-11-01', 0, '2026-12-01', '2026-11-24', $1, '2026-11-23T12:00Z', 'allowance', 'openai',
+        'model', 'USD', -2, 1, '{}')
+)
+INSERT INTO entries (identity, occurred_at, seq, origin_partition, origin_offset, catalog_version, accounting_period,
+    series_id, tenant, status, currency, list, contracted, effective, event, lines)
+VALUES ($1, '2026-11-23T12:00Z', -2, -1, 2, 1, '2026-11-01', $1, 'acme', 'priced', 'USD', 0, 0, -2,
+    '{"id": "term/2026-11-01/0", "data": {"usage": {}}}', '[{"effective_amount": "-2"}]')
+"""
+"""Two dollars of November are free."""
 
 
 async def test_a_book_that_is_right_is_proved_to_its_end(prover: Prover) -> None:
@@ -131,6 +167,50 @@ async def test_an_edited_rollup_is_named_and_holds_the_proof(prover: Prover) -> 
     await prover.see("its entries say")
     await prover.proving.look()
     assert await prover.proved_until() == LATER
+
+
+@pytest.mark.parametrize("size", ["hour", "day"])
+async def test_an_edited_rollup_of_a_larger_size_is_named(prover: Prover, size: str) -> None:
+    """The first of all, whose day begins before the first minute of the book."""
+    await roll_up(prover.book)
+    await prover.proving.look()
+    await prover.again.round()
+    assert await prover.found() == []
+    await prover.owner.execute(
+        "UPDATE rollups SET list = list + 1 WHERE ctid = (SELECT min(ctid) FROM rollups WHERE size = $1)",
+        size,
+    )
+    await prover.again.round()
+    assert any(f" {size} from 2026-11-23T" in each and "list is" in each for each in await prover.found())
+
+
+@pytest.mark.parametrize(
+    "spoiled, named",
+    [
+        (
+            "effective = effective + 0.000000000001 WHERE seq = 1",
+            "seq 1: changed: a reversal that is not minus its entry",
+        ),
+        ("contracted = contracted + 1 WHERE seq = 2", "seq 2): changed: contracted is"),
+        ("effective = effective - 1 WHERE seq = -2", "-3 USD are booked, -2 are listed"),
+    ],
+)
+async def test_a_spoiled_entry_of_the_corrector_is_named_when_it_is_passed_and_when_it_was_passed_before(
+    prover: Prover, spoiled: str, named: str
+) -> None:
+    await prover.owner.execute(CORRECTED)
+    await prover.owner.execute(TRUED_UP, TRUE_UP_ID)
+    await prover.proving.look()
+    assert await prover.found() == []
+    assert (await prover.marks())[-1] == (3, 3)
+    await prover.owner.execute(f"UPDATE entries SET {spoiled}")
+    await prover.again.round()
+    assert any(named in each for each in await prover.found())
+    await prover.proving.look()
+    assert (await prover.marks())[-1][0] == 3 > (await prover.marks())[-1][1]
+    await prover.owner.execute("TRUNCATE proof_findings, proof_acts, proved_marks, proved_until")
+    await prover.proving.look()
+    assert any(named in each for each in await prover.found())
 
 
 async def test_counts_that_do_not_add_up_are_named_once(prover: Prover) -> None:
