@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,6 +31,8 @@ from spendmeter.platform.catalog_store import record
 from spendmeter.platform.kafka_access import KafkaAccess
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.roles import role_url
+from tests.corrector.closing_world import ask_to_close, booked_by_period, carried, sums_at_close
+from tests.corrector.written_book import Book, event
 from tests.databases import SECRET
 from tests.pricing.entries import price
 from tests.waiting import until
@@ -210,6 +213,36 @@ async def test_of_two_correctors_one_reads_and_the_other_takes_over(system: Syst
     two.send_signal(signal.SIGTERM)
     assert await two.wait() == 0
     assert await counts(system) == (40, 40, 0, 0)
+
+
+async def test_kill_9_while_it_closes_a_period_leaves_nothing_half_closed_and_carries_nothing_twice(
+    system: System, book: Book
+) -> None:
+    """It is killed inside the transaction that says that the period is closed, before it has written its sums."""
+    october, november = date(2026, 10, 1), date(2026, 11, 1)
+    then, one = datetime(2026, 10, 20, 9, 30, tzinfo=UTC), Decimal("0.0035")
+    await book.book_events(event("e1", time=then))
+    holder = await asyncpg.connect(system.database)
+    async with holder.transaction():
+        await holder.execute("LOCK TABLE closing_sums IN SHARE MODE")
+        await ask_to_close(book.owner, october)
+        killed = await system.corrector()
+        waits = (
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'closing_sums'::regclass AND NOT granted)"
+        )
+        await until(lambda: book.owner.fetchval(waits), "it to write the sums")
+        killed.kill()
+        await killed.wait()
+        assert await book.owner.fetchval("SELECT closed_at FROM closed_periods") is None
+    await holder.close()
+    await book.book_events(event("late", time=then))
+    await system.corrector()
+    closed = "SELECT closed_at IS NOT NULL FROM closed_periods"
+    await until(lambda: book.owner.fetchval(closed), "another one to close it")
+    assert await sums_at_close(book) == {october: (1, one)}
+    assert await book.owner.fetchval("SELECT count(*) FROM closing_sums") == 1
+    assert await booked_by_period(book) == {october: (1, one), november: (1, one)}
+    assert await carried(book) == [(then.date(), november, 1, one)]
 
 
 async def test_a_topic_that_was_created_anew_stops_the_line(system: System) -> None:
