@@ -62,7 +62,7 @@ class Alerts:
         self._assigned: frozenset[int] | None = None
         self._partitions = 0
         self._started_at = 0.0
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._pools: list[asyncpg.Pool[asyncpg.Record]] = []
         self._tasks: asyncio.TaskGroup
         self._shared: Shared
 
@@ -84,16 +84,17 @@ class Alerts:
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop`; raises what any part raised, for a bug ends the process."""
         self._started_at = asyncio.get_running_loop().time()
-        await run_until(let_go_on(stop, lambda: self._pool), self._work())
+        await run_until(let_go_on(stop, self._pools), self._work())
 
     async def _work(self) -> None:
         settings = self._settings
         url = settings.database_url.get_secret_value()
-        self._pool = pool = await until_done(
+        pool = await until_done(
             lambda: create_pool(url, size_max=CONNECTIONS_MAX, service="alerts", init=prepare),
             "not connected yet",
             away=CONNECTION_ERRORS,
         )
+        self._pools.append(pool)
         store, topic = Store(pool, self._meters), TopicSender(settings)
         async with (
             Learner() as learner,

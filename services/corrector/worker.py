@@ -39,7 +39,9 @@ from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
 
 SERVICE = "corrector"
-CONNECTIONS_MAX = 6
+CONNECTIONS_MAX = 4
+LINE_CONNECTIONS_MAX = 2
+"""One writes, one reads ahead."""
 
 
 class Corrector:
@@ -49,8 +51,8 @@ class Corrector:
         self._settings = settings
         self._meters = Meters()
         self._line: CorrectionLine | None = None
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        """None until there are connections; with it comes what stands below."""
+        self._pools: list[asyncpg.Pool[asyncpg.Record]] = []
+        """Empty until there are connections; with them comes what stands below."""
         self._projector: Projector
         self._outcomes: OutcomeLine
         self._moments: MomentsKeeper
@@ -70,7 +72,7 @@ class Corrector:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Correct until `stop`; what is under way then is undone, and done by who comes after."""
-        await run_until(let_go_on(stop, lambda: self._pool), self._work())
+        await run_until(let_go_on(stop, self._pools), self._work())
 
     async def _work(self) -> None:
         async with AsyncExitStack() as open_things:
@@ -88,19 +90,22 @@ class Corrector:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[CorrectionLine]:
         settings = self._settings
-        pool = self._pool = await create_pool(
-            settings.database_url.get_secret_value(),
-            size_max=CONNECTIONS_MAX,
-            service=SERVICE,
-            init=prepare,
-            session=READ_IN_ORDER,
+        connections = partial(
+            create_pool, settings.database_url.get_secret_value(), service=SERVICE, init=prepare
         )
-        admin, logs = KafkaAdmin(settings.kafka), log_reader(settings)
-        consumer = money_consumer(settings, group=USAGE_CORRECTIONS.group)
-        outcomes = money_consumer(settings, group=USAGE_OUTCOMES.group)
-        sender = producer(settings, service=SERVICE)
-        events = settings.topic_prefix + USAGE_EVENTS.name
+        self._pools.clear()
         try:
+            # who folds, sums or closes reads as is cheapest: kept to the order of an index, what was folded
+            # walked through all series for each cell
+            pool = await connections(size_max=CONNECTIONS_MAX)
+            self._pools.append(pool)
+            line_pool = await connections(size_max=LINE_CONNECTIONS_MAX, session=READ_IN_ORDER)
+            self._pools.append(line_pool)
+            admin, logs = KafkaAdmin(settings.kafka), log_reader(settings)
+            consumer = money_consumer(settings, group=USAGE_CORRECTIONS.group)
+            outcomes = money_consumer(settings, group=USAGE_OUTCOMES.group)
+            sender = producer(settings, service=SERVICE)
+            events = settings.topic_prefix + USAGE_EVENTS.name
             async with running(admin, logs, sender, consumer, outcomes):
                 self._projector = Projector(pool=pool, meters=self._meters)
                 self._closings = ClosingsKeeper(pool)
@@ -119,7 +124,7 @@ class Corrector:
                     log=TopicPartition(settings.topic_prefix + USAGE_CORRECTIONS.name, 0),
                     consumer=consumer,
                     admin=admin,
-                    pool=pool,
+                    pool=line_pool,
                     applier=Applier(log_ends=log_ends, books=books, units=units),
                     rerates=Rerates(log_ends=log_ends, told=changed.add, books=books, units=units),
                     true_ups=TrueUpKeeper(books=books),
@@ -131,7 +136,8 @@ class Corrector:
                 )
                 yield self._line
         finally:
-            pool.terminate()
+            for each in self._pools:
+                each.terminate()
 
 
 async def read_published(admin: KafkaAdmin, settings: Settings) -> int:

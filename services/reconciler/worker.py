@@ -37,7 +37,7 @@ class Reconciler:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._proving: Proving | None = None
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._pools: list[asyncpg.Pool[asyncpg.Record]] = []
 
     def not_ready(self) -> str:
         """Why nothing is proved; '' = all is well."""
@@ -45,7 +45,7 @@ class Reconciler:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Prove until `stop`."""
-        await run_until(let_go_on(stop, lambda: self._pool), self._work())
+        await run_until(let_go_on(stop, self._pools), self._work())
 
     async def _work(self) -> None:
         async with AsyncExitStack() as open_things:
@@ -71,12 +71,13 @@ class Reconciler:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[Proving, Again, SumsProof]]:
         settings, topic = self._settings, self._settings.topic_prefix + USAGE_EVENTS.name
-        pool = self._pool = await create_pool(
+        pool = await create_pool(
             settings.database_url.get_secret_value(),
             size_max=CONNECTIONS_MAX,
             service=SERVICE,
             session={"jit": "off", "max_parallel_workers_per_gather": "0"},
         )
+        self._pools[:] = [pool]
         admin = KafkaAdmin(settings.kafka)
         try:
             async with (

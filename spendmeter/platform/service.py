@@ -9,7 +9,7 @@ starts another one, and the log is replayed.
 import asyncio
 import gc
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -99,12 +99,12 @@ async def run_until(end: Awaitable[object], *work: Work) -> None:
             _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
 
 
-async def let_go_on(stop: asyncio.Event, pool: Callable[[], Terminable | None]) -> None:
-    """Wait for `stop`, then end the connections of the pool that there is by then: a frozen database must not
+async def let_go_on(stop: asyncio.Event, pools: Iterable[Terminable]) -> None:
+    """Wait for `stop`, then end the connections of what pools there are by then: a frozen database must not
     hold up the end."""
     await stop.wait()
-    if (connections := pool()) is not None:
-        connections.terminate()
+    for pool in pools:
+        pool.terminate()
 
 
 def collect_seldom() -> None:

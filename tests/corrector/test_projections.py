@@ -17,11 +17,10 @@ import msgspec
 import pytest
 from pogo_core.migration import read_sql_migration
 
-from services.corrector.projections.projector import SQL, MarkMoved, Projector
+from services.corrector.projections.projector import MarkMoved, Projector
 from services.corrector.projections.registered import PROJECTIONS, Projection
 from services.corrector.projections.runs import RunFold, RunSum
 from services.corrector.projections.stretches import ProjectionMark
-from services.corrector.sweep import READ_IN_ORDER
 from spendmeter.book.entry import BookEntry
 from spendmeter.contracts.events import Labels, series_of
 from spendmeter.contracts.rated import Line
@@ -387,20 +386,6 @@ class OfPartition(Projector):
 
     async def _marks(self) -> list[ProjectionMark]:
         return [mark for mark in await super()._marks() if mark.partition == self.partition]
-
-
-async def test_what_is_written_meets_its_series_by_hash_in_sessions_that_read_in_order(
-    database: str, owner: asyncpg.Connection
-) -> None:
-    url = role_url(database, "corrector", SECRET)
-    writer = await asyncpg.connect(url, server_settings=READ_IN_ORDER)
-    try:
-        async with writer.transaction():
-            await writer.execute(SQL["in_turn"])
-            assert [await writer.fetchval(f"SHOW {name}") for name in READ_IN_ORDER] == ["on"] * 3
-        assert [await writer.fetchval(f"SHOW {name}") for name in READ_IN_ORDER] == ["off"] * 3
-    finally:
-        await writer.close()
 
 
 async def use(owner: asyncpg.Connection, book: BookByHand, partition: int, *used: tuple[str, str]) -> None:

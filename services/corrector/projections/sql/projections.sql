@@ -53,10 +53,8 @@ WHERE coalesce(bytes_before, 0) < $7
 -- name: in_turn
 -- One writer at a time, until COMMIT. Each statement takes its rows in the order of their key, but a statement on cells
 -- has its sums by model written twice, once for the cells that it changed and once for its new ones: of two writers of
--- other cells each would wait for the other. Until then rows written meet their series in whatever way is cheapest: the
--- corrector's sessions read chunks in the order of an index alone (sweep.py), and walked through all series for each cell.
-SELECT pg_advisory_xact_lock(hashtext('spendmeter.projections')), set_config('enable_hashjoin', 'on', true),
-    set_config('enable_sort', 'on', true), set_config('enable_bitmapscan', 'on', true)
+-- other cells each would wait for the other.
+SELECT pg_advisory_xact_lock(hashtext('spendmeter.projections'))
 
 -- name: hold_marks
 -- How many of the marks are where they were sought; those are ours until COMMIT. By which rules we fold: who says nothing,
