@@ -127,8 +127,7 @@ def _fetch(client: httpx.Client, url: str, query: Mapping[str, Any], file: Path,
             if count >= PAGES_MAX:
                 raise NoReport(f"{url} has more than {PAGES_MAX:,} pages: ask for fewer days")
             cursor = last.next_page if last else None
-            content = _page(client, url, dict(query) | ({"page": cursor} if cursor else {}), key)
-            last = msgspec.json.decode(content, type=_Page)
+            content, last = _page(client, url, dict(query) | ({"page": cursor} if cursor else {}), key)
             if last.has_more and (not last.next_page or last.next_page == cursor):
                 raise NoReport(f"{url} says that there are more pages, and not where the next one is")
             pages.write(msgspec.json.format(content, indent=-1) + b"\n")
@@ -141,17 +140,17 @@ def _fetch(client: httpx.Client, url: str, query: Mapping[str, Any], file: Path,
 def _there(pages: Any) -> tuple[int, _Page | None]:
     """How many pages are whole already, and the last of them; what broke off within one is cut away."""
     pages.seek(0)
-    whole, count, last = 0, 0, None
+    whole, count, last = 0, 0, b""
     for line in pages:
         if not line.endswith(b"\n"):
             break
-        whole, count, last = whole + len(line), count + 1, msgspec.json.decode(line, type=_Page)
+        whole, count, last = whole + len(line), count + 1, line
     pages.truncate(whole)
-    return count, last
+    return count, msgspec.json.decode(last, type=_Page) if last else None
 
 
-def _page(client: httpx.Client, url: str, query: Mapping[str, Any], key: str) -> bytes:
-    """One, asked for again while the provider is away or busy."""
+def _page(client: httpx.Client, url: str, query: Mapping[str, Any], key: str) -> tuple[bytes, _Page]:
+    """One as it was answered, and what it says; asked for again while the provider is away or busy."""
     import stamina
 
     stamina.instrumentation.set_on_retry_hooks([])  # a terminal is no place for its log lines
@@ -173,7 +172,7 @@ def _wait(error: Exception) -> bool | float:
     return True if error.wait_s is None else min(max(error.wait_s, WAIT_S_MIN), WAIT_S_MAX)
 
 
-def _once(client: httpx.Client, url: str, query: Mapping[str, Any], key: str) -> bytes:
+def _once(client: httpx.Client, url: str, query: Mapping[str, Any], key: str) -> tuple[bytes, _Page]:
     try:
         with client.stream("GET", url, params=query) as answer:
             content = bytearray()
@@ -185,10 +184,9 @@ def _once(client: httpx.Client, url: str, query: Mapping[str, Any], key: str) ->
         raise _Away(f"{url} does not answer: {error or type(error).__name__}") from None
     if answer.status_code == 200:
         try:
-            msgspec.json.decode(content, type=_Page)
+            return bytes(content), msgspec.json.decode(content, type=_Page)
         except msgspec.MsgspecError as error:
             raise _Away(f"{url} answered 200, and no page: {error}") from None
-        return bytes(content)
     said = " ".join(bytes(content).decode(errors="replace").split())[:SAID_CHARACTERS_MAX]
     rule = _RULES.get(answer.status_code, "").format(key=key)
     text = f"{url} answered {answer.status_code}: {'. It says: '.join(filter(None, (rule, said)))}"

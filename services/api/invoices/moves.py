@@ -7,7 +7,7 @@ seen, or never billed. Of all this what is equal to the last token comes before 
 """
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import combinations
@@ -83,10 +83,9 @@ def _within(left: dict[BilledCell, Decimal], *, is_equal: bool) -> Iterator[Usag
 _Pairs = Iterator[tuple[BilledCell, BilledCell]]
 
 
-def _equal(left: Mapping[BilledCell, Decimal], cells: Iterable[BilledCell]) -> _Pairs:
+def _equal(left: Mapping[BilledCell, Decimal], cells: Sequence[BilledCell]) -> _Pairs:
     """A lack and a surplus of as much."""
     surpluses: dict[Decimal, deque[BilledCell]] = defaultdict(deque)
-    cells = list(cells)
     for cell in cells:
         if left[cell] > 0:
             surpluses[left[cell]].append(cell)
@@ -95,9 +94,8 @@ def _equal(left: Mapping[BilledCell, Decimal], cells: Iterable[BilledCell]) -> _
             yield cell, there.popleft()
 
 
-def _in_turns(left: Mapping[BilledCell, Decimal], cells: Iterable[BilledCell]) -> _Pairs:
+def _in_turns(left: Mapping[BilledCell, Decimal], cells: Sequence[BilledCell]) -> _Pairs:
     """They come off each other, each pair once, so that many cells take no longer than to look at each."""
-    cells = list(cells)
     lacks = deque(cell for cell in cells if left[cell] < 0)
     surpluses = deque(cell for cell in cells if left[cell] > 0)
     while lacks and surpluses:
