@@ -10,8 +10,15 @@ import { dimensionLabel, filterParameters, link } from "./links.js";
 import { KINDS, marksFrom, readMarks } from "./marks.js";
 import { spanBefore } from "./ranges.js";
 import { RARE_BEATS, everyNth } from "./refresh.js";
-import { besideBuckets, bucketOf, bucketTip, bucketsBefore, layersOf } from "./series.js";
-import { readBefore, readSeries } from "./series.js";
+import {
+  besideBuckets,
+  bucketOf,
+  bucketTip,
+  bucketsBefore,
+  layersOf,
+  readBefore,
+  readSeries,
+} from "./series.js";
 import { tableTools } from "./tools.js";
 
 const ROWS_AT_ONCE = 5000; // of a file
