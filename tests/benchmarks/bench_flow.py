@@ -1,13 +1,17 @@
 """Everything on this one machine, as fast as it goes: broker, database, eight services, load generator.
 
-    python -m tests.benchmarks.bench_flow [--seconds 60] [--probes 240] [--partitions 4]
+    python -m tests.benchmarks.bench_flow [--seconds 60] [--probes 240] [--partitions 4] [--rate max]
 
 1. `spendmeter up` in a fresh folder: real Kafka and Postgres (fsync on), keys, row-level security, totals and
    telemetry as always.
-2. tests.benchmarks.load sends at its maximum rate: 3 tenants, 20 teams, 10 models, 1 % duplicates, requests of
+2. tests.benchmarks.load sends at its maximum rate (or --rate): 3 tenants, 20 teams, 10 models, 1 % duplicates, requests of
    100 events. booked_per_s = events booked / time from the first request until nothing was in flight: what
    queued up counts against it. us_per_event = CPU of each process (with its children) over that time / events.
-   proved_after_s = how long after the last booking the reconciler had held all of it against the topic.
+   The reconciler proves meanwhile. Every 0.1 s each partition's position and the reconciler's mark are read:
+   proof_behind_s_max = the longest from when a position was first seen until the mark had reached it, by the bench's
+   own clock, up to the last event; proved_until_behind_s_max = how far `proved_until`, which the reconciler writes and
+   the API shows, was behind the database's clock at most (a moment is written once a second: that is in it).
+   reconciler_mib_max = its resident memory then. proved_after_s = from the last booking until all was proved.
 3. At 1,000 events a second, probes: one event each with a team of its own, its clock started by the 204 and
    stopped when /v1/spend shows it (asked every 20 ms). visible_p99_ms is over all of them.
 4. lost and doubled: every identity of the sender's log against every row of the book. The other figures are
@@ -37,6 +41,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local.home import CLONE
 from spendmeter.verify.usage import identity
+from tests.benchmarks.proof_watch import watching_proof
 from tests.flow.system import System, usage_event
 
 PROBE_RATE = 1_000
@@ -68,18 +73,21 @@ async def load(
     return report
 
 
-async def saturate(system: System, folder: Path, owner: asyncpg.Connection, seconds: float) -> dict[str, Any]:
+async def saturate(
+    system: System, folder: Path, owner: asyncpg.Connection, seconds: float, rate: str
+) -> dict[str, Any]:
     """Phase 2."""
     cpu, began = system.cpu_seconds(), time.monotonic()
-    sending = asyncio.create_task(load(system, folder, seed=1, rate="max", seconds=seconds, batch=100))
-    await asyncio.sleep(seconds / 2)
-    roles = await roles_in_use(owner)
-    report = await sending
-    print(f"sent: {json.dumps(report)}", flush=True)
-    await settled(system, owner)
-    took = time.monotonic() - began
-    booked = int(await owner.fetchval("SELECT sum(booked) FROM positions"))
-    proof = await proved(system, owner)
+    async with watching_proof(system.database, system.process("reconciler").identity.process()) as watch:
+        sending = asyncio.create_task(load(system, folder, seed=1, rate=rate, seconds=seconds, batch=100))
+        await asyncio.sleep(seconds / 2)
+        roles = await roles_in_use(owner)
+        report = await sending
+        print(f"sent: {json.dumps(report)}", flush=True)
+        await settled(system, owner)
+        took = time.monotonic() - began
+        booked = int(await owner.fetchval("SELECT sum(booked) FROM positions"))
+        proof = await proved(owner)
     used = {name: total - cpu.get(name, 0.0) for name, total in system.cpu_seconds().items()}
     each = {name: round(seconds / booked * 1e6, 1) for name, seconds in used.items()}
     return {
@@ -90,11 +98,12 @@ async def saturate(system: System, folder: Path, owner: asyncpg.Connection, seco
         "us_per_event": each | {"load": report["generator_us_per_event"]},
         "roles": roles,
         **proof,
+        **watch.figures(),
     }
 
 
-async def proved(system: System, owner: asyncpg.Connection) -> dict[str, Any]:
-    """How long after the last booking all of it was proved, with what found, and the reconciler's memory."""
+async def proved(owner: asyncpg.Connection) -> dict[str, Any]:
+    """How long after the last booking all of it was proved, and with what found."""
     began = time.monotonic()
     behind = (
         "SELECT count(*) FROM positions p LEFT JOIN proved_marks m USING (partition) "
@@ -103,11 +112,9 @@ async def proved(system: System, owner: asyncpg.Connection) -> dict[str, Any]:
     while await owner.fetchval(behind):
         assert time.monotonic() - began < SETTLE_S_MAX, f"not proved after {SETTLE_S_MAX} s"
         await asyncio.sleep(0.05)
-    reconciler = system.process("reconciler").identity.process()
     return {
         "proved_after_s": round(time.monotonic() - began, 1),
         "findings": await owner.fetchval("SELECT count(*) FROM proof_findings"),
-        "reconciler_mb": round(reconciler.memory_info().rss / 1e6) if reconciler else None,
     }
 
 
@@ -209,7 +216,7 @@ async def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with System(folder / "home", partitions=options.partitions) as system:
         owner = await system.database()
         try:
-            figures = await saturate(system, folder, owner, options.seconds)
+            figures = await saturate(system, folder, owner, options.seconds, options.rate)
             visible = await probe_all(system, folder, options.probes)
             await settled(system, owner)
             figures |= {
@@ -227,6 +234,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--probes", type=int, default=240)
     parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--rate", default="max", help="events a second of phase 2, or max")
     options = parser.parse_args()
     print(__doc__)
     memory = psutil.virtual_memory().total / 2**30
