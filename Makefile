@@ -9,7 +9,7 @@ WORKERS ?= 2
 PORTAL := services/api/portal
 CLIENT := clients/python/src
 
-.PHONY: help up down clean install install-test test lint format faults kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast bench-alerts bench-detection bench-scopes bench-reserve bench-workflows bench-portal focus-check collector alertmanager parity lock
+.PHONY: help up down clean install install-test test lint format faults kill hardship outage fuzz bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-as-of bench-client bench-forecast bench-alerts bench-detection bench-scopes bench-reserve bench-workflows bench-portal focus-check collector alertmanager parity lock
 
 help:
 	@echo 'make up       install, start everything, demo with 60 days of history (Ctrl-C stops; data stays)'
@@ -20,7 +20,7 @@ help:
 	@echo 'make hardship  strangers, neighbours, frozen workers: how long others wait'
 	@echo 'make outage   a hundred thousand records of the client through a server that is killed ten times'
 	@echo 'make fuzz     whatever may come, at every entrance of ingest, for five minutes (SECONDS=300)'
-	@echo 'make bench-flow, bench-ingest, bench-ledger, bench-rating, bench-projections, bench-views, bench-client, bench-forecast, bench-alerts, bench-reserve, bench-workflows, bench-portal   measure'
+	@echo 'make bench-flow, bench-ingest, bench-ledger, bench-rating, bench-projections, bench-views, bench-as-of, bench-client, bench-forecast, bench-alerts, bench-reserve, bench-workflows, bench-portal   measure'
 	@echo 'make focus-check   exports in FOCUS, held against two validators and the book; how fast they are'
 	@echo 'make bench-detection, bench-scopes   what the detectors find beside others, and what 100,000 scopes cost'
 	@echo 'make collector  build an OpenTelemetry Collector for deploy/otel/collector.yaml, with Go'
@@ -109,7 +109,7 @@ SECONDS ?= 300
 fuzz: install-test
 	@PYTHONPATH=$(CLIENT) $(PY) -m tests.ingest.fuzz --seconds $(SECONDS) $(ARGS)
 
-bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-client bench-forecast bench-alerts bench-detection bench-scopes bench-reserve bench-workflows bench-portal: install-test
+bench-flow bench-ingest bench-ledger bench-rating bench-projections bench-views bench-as-of bench-client bench-forecast bench-alerts bench-detection bench-scopes bench-reserve bench-workflows bench-portal: install-test
 	@PYTHONPATH=$(CLIENT) $(PY) -m tests.benchmarks.$(subst -,_,$@) $(ARGS)
 
 focus-check: install-test .venv/focus.stamp

@@ -29,30 +29,19 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
-from uuid import uuid4
 
-import httpx
 from msgspec import Raw
 from msgspec.structs import replace
 
 from spendmeter.contracts.corrections import EventCorrection, RerateRequest, Selection
-from tests.benchmarks.load import MODELS, SOURCE
+from tests.benchmarks.load import SOURCE
 from tests.book.sizes import wrong_sums
 from tests.faults.correcting import TWICE, send_requests
 from tests.faults.loading import REQUEST_EVENTS, Prices, accepted, sent, under_load, worth
+from tests.faults.price_lists import PriceLists
 from tests.faults.watch import watching
 from tests.flow.system import System, eventually, priced_by
-from tests.flow.test_catalog import HEADER
 
-BASE = {
-    "input_tokens": "3",
-    "cache_read_tokens": "0.3",
-    "cache_write_5m_tokens": "3.75",
-    "output_tokens": "15",
-}
-"""US dollars a million; the second model twice as much, the third three times, and so on."""
-FACTORS = (70, 2, 3)
-"""On these, one price list after the other."""
 CORRECTED_SHARE = 20
 REPEATED_EVERY = 10
 SLICES = 50
@@ -91,12 +80,13 @@ class Repricing:
     rate: int
     days: float
     seed: int = 1
-    provider: str = field(default_factory=lambda: f"r{uuid4().hex[:6]}")
     written: dict[tuple[str, str], int | None] = field(default_factory=dict)
     """By tenant and id of the events that are corrected: the output tokens of the amend that holds; None = retracted."""
 
     def __post_init__(self) -> None:
         self.tenants = list(self.system.keys)[:3]
+        self.lists = PriceLists(system=self.system, folder=self.folder)
+        self.provider = self.lists.provider
         self.log = self.folder / f"{self.provider}.jsonl"
         self.patience_s = 120 + self.events / 500
 
@@ -105,7 +95,7 @@ class Repricing:
         began = time.monotonic()
         self.owner = await self.system.database()
         try:
-            first = await self._approve(await self._propose(0))
+            first = await self.lists.approve(await self.lists.propose(0))
             eventually("rating prices by them", lambda: priced_by(self.system) >= first)
             await self._arrive()
             figures = await self._price_anew()
@@ -126,11 +116,11 @@ class Repricing:
             await self._until(
                 "a quarter is booked", f"SELECT events >= {self.events // 4} FROM ({BOOKED})", self.provider
             )
-            second = await self._approve(await self._propose(1))
-            last = await self._propose(2)
+            second = await self.lists.approve(await self.lists.propose(1))
+            last = await self.lists.propose(2)
             first_jobs = await self._ask_for_jobs("first", second)
             await self._until("the first jobs to have begun", HAVE_BEGUN, first_jobs)
-            self.last = await self._approve(last)
+            self.last = await self.lists.approve(last)
             changed = await self.owner.fetchval(CHANGED, first_jobs)
             print(f"approved anew when the first jobs had changed {changed:,} events", flush=True)
             await asyncio.to_thread(accepted, load, self.patience_s)
@@ -164,39 +154,7 @@ class Repricing:
         assert await self._booked() == before
         return {"rerated": changed, "rerated_per_s": round(changed / took)}
 
-    # -- prices, jobs, corrections --
-
-    def prices(self, number: int) -> Prices:
-        """What one of each unit costs by a price list, by model."""
-        return {
-            f"{self.provider}/{sku}": {
-                unit: f"{(Decimal(amount).scaleb(-6) * place * FACTORS[number]).normalize():f}"
-                for unit, amount in BASE.items()
-            }
-            for place, (_, sku) in enumerate(MODELS, 1)
-        }
-
-    async def _propose(self, number: int) -> int:
-        """A price list in place of what there is of the provider; the proposal."""
-        file, lines = self.folder / f"{self.provider}.toml", [HEADER]
-        for name, of in self.prices(number).items():
-            amounts = ", ".join(f'{unit} = "{amount}"' for unit, amount in of.items())
-            sku = name.partition("/")[2]
-            lines.append(
-                f'[[price]]\nprovider = "{self.provider}"\nsku = "{sku}"\nper = 1\nprices = {{ {amounts} }}'
-            )
-        file.write_text("\n".join(lines))
-        said = ("catalog", "propose", file, "--replace", "--json")
-        done = await asyncio.to_thread(self.system.cli, *said, timeout=300)
-        return int(json.loads(done.stdout)["id"])
-
-    async def _approve(self, proposal: int) -> int:
-        """The version that brings it into force."""
-        key = {"Authorization": f"Bearer {self.system.state.environment['SPENDMETER_ADMIN_KEY']}"}
-        async with httpx.AsyncClient(base_url=self.system.api, headers=key, timeout=300) as api:
-            done = await api.post(f"/v1/catalog/proposals/{proposal}/approve", json={"confirm": True})
-        assert done.status_code == 200, done.text
-        return int(done.json()["version"])
+    # -- jobs, corrections --
 
     async def _ask_for_jobs(self, name: str, version: int) -> str:
         """A job of each tenant over everything; what their ids begin with."""
@@ -253,7 +211,7 @@ class Repricing:
     # -- what must hold --
 
     async def _check(self) -> None:
-        prices, lines = self.prices(2), sent(self.log)
+        prices, lines = self.lists.prices(2), sent(self.log)
         due = sum((self._worth(line, prices) for line in lines), Decimal(0))
         booked = await self._booked()
         retracted = sum(tokens is None for tokens in self.written.values())
