@@ -664,12 +664,13 @@ WITH accounts AS (
     ) AS numbered
     WHERE i = 1 OR i = of OR i % (of / $1 + 1) = 0
 ), reach AS MATERIALIZED (
-    SELECT o.partition, o.begun_at, o.ended_at, o.next_offset, array_agg(coalesce((
-            SELECT CASE WHEN v.account = o.account THEN v.next_offset
-                WHEN v.account > o.account THEN 9223372036854775807 ELSE 0 END
-            FROM unnest(c.partitions, c.accounts, c.next_offsets) AS v (partition, account, next_offset)
-            WHERE v.partition = o.partition
-        ), 0) ORDER BY c.n) AS offsets
+    SELECT o.partition, o.begun_at, o.ended_at, o.next_offset, array_agg(c.at ORDER BY c.n) AS moments,
+        array_agg(coalesce((
+                SELECT CASE WHEN v.account = o.account THEN v.next_offset
+                    WHEN v.account > o.account THEN 9223372036854775807 ELSE 0 END
+                FROM unnest(c.partitions, c.accounts, c.next_offsets) AS v (partition, account, next_offset)
+                WHERE v.partition = o.partition
+            ), 0) ORDER BY c.n) AS offsets
     FROM accounts o CROSS JOIN chosen c GROUP BY 1, 2, 3, 4
 ), of_entries AS (
     SELECT e.tenant, c.at, date_trunc('minute', e.occurred_at) AS bucket, e.series_id, e.currency,
@@ -681,15 +682,17 @@ WITH accounts AS (
     FROM reach r JOIN entries e
         ON e.origin_partition = r.partition AND e.origin_offset < r.next_offset AND e.recorded_at >= r.begun_at
             AND e.recorded_at < r.ended_at
-        JOIN chosen c ON c.n = width_bucket(e.origin_offset, r.offsets)
+        CROSS JOIN LATERAL (SELECT r.moments[width_bucket(e.origin_offset, r.offsets)] AS at) AS c
     WHERE e.occurred_at < date_bin('15 minutes', c.at, 'epoch')
     GROUP BY 1, 2, 3, 4, 5
 ), of_sums AS (
     SELECT a.tenant, c.at, a.bucket, a.series_id, a.currency, sum(a.events) AS events,
         sum(a.unpriced_events) AS unpriced_events, sum(a.list) AS list, sum(a.contracted) AS contracted,
         sum(a.effective) AS effective, sum(a.of_which_provisional) AS of_which_provisional, sum(a.corrected) AS corrected
-    FROM recorded_apart a
-        CROSS JOIN LATERAL (SELECT at FROM chosen WHERE chosen.at < a.at ORDER BY at DESC LIMIT 1) AS c
+    FROM recorded_apart a CROSS JOIN (SELECT array_agg(at ORDER BY n) AS moments FROM chosen) AS all_chosen
+        CROSS JOIN LATERAL (
+            SELECT moments[width_bucket(a.at - interval '1 microsecond', moments)] AS at -- the last one before
+        ) AS c
     WHERE a.size = 'minute' AND a.bucket < date_bin('15 minutes', c.at, 'epoch')
     GROUP BY 1, 2, 3, 4, 5
 )
