@@ -56,9 +56,11 @@ def verified(stage: Stage) -> str:
     """'' or what `verify` found."""
     code, report = stage.verify()
     found = {name: line["named"] for name, line in report["invariants"].items() if line["found"]}
+    unchecked = {name: line["unchecked"] for name, line in report["invariants"].items() if line["unchecked"]}
     checked = sum(line["checked"] for line in report["invariants"].values())
-    print(f"  verify: {report['verdict']}, {checked:,} checks {found or ''}", flush=True)
-    return "" if code == 0 and not found else f"verify says {report['verdict']}: {json.dumps(found)[:500]}"
+    wrong = found | unchecked
+    print(f"  verify: {report['verdict']}, {checked:,} checks {wrong or ''}", flush=True)
+    return "" if code == 0 else f"verify says {report['verdict']}: {json.dumps(wrong)[:500]}"
 
 
 def run_stage(name: str, faults: Sequence[str], options: argparse.Namespace) -> list[Outcome]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from tests.faults.trial import NotHere, Scene
 from tests.flow.system import eventually, usage_event
 
@@ -47,10 +49,20 @@ def fill(folder: Path) -> Path:
 async def full(scene: Scene) -> str:
     """Until the door has said 503, and some more; no service ends."""
     pids = {name: scene.process(name).pid for name in SERVICES}
+    knocks = scene.folder / f"full-disk-{scene.seed}.jsonl"
+    scene.logs.append(knocks)
     filler = fill(scene.system.folder / "data")
 
     def status() -> int:
-        return scene.system.send(usage_event(f"full-{scene.seed}", source="full-disk")).status_code
+        event = usage_event(f"full-{scene.seed}", source="full-disk")
+        answered = scene.system.send(event).status_code
+        submitted = {
+            "id": event["id"], "source": event["source"], "tenant": "acme", **event["data"],
+            "outcome": "accepted" if answered == 204 else "unknown",
+        }  # fmt: skip
+        with knocks.open("ab") as log:
+            log.write(msgspec.json.encode(submitted) + b"\n")
+        return answered
 
     try:
         await asyncio.to_thread(eventually, "the door says 503", lambda: status() == 503, 90, 0.5)
