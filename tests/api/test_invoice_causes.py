@@ -332,6 +332,24 @@ def test_groups_that_a_report_does_not_show_are_truncated_and_the_total_is_the_t
     assert total(row.billed for row in found) == 25
 
 
+@pytest.mark.parametrize("line", ["m, cached input", "m, new sort of tokens", "m"])
+def test_a_line_of_nothing_without_a_quantity_hides_no_cause(line: str) -> None:
+    # Half a million tokens more, at 3 dollars a million; and then a million out at 16 for 15.
+    found = held("openai", lines(openai_line(line, 0), input=2.5))
+    assert causes(found) == {"unseen": "1.5"}
+    dearer = openai_costs(
+        {DAY: [openai_line("m, input", 6, 2 * M), openai_line("m, output", 16, M), openai_line(line, 0)]}
+    )
+    assert causes(held("openai", dearer)) == {"price": "1"}
+
+
+def test_what_is_billed_at_nothing_is_priced_at_nothing_where_usage_tells_how_much() -> None:
+    # A million tokens were given away: no line has their quantity, and the report of usage does.
+    costs = openai_costs({DAY: [openai_line("m, input", 6, 2 * M), openai_line("m, output", 0)]})
+    used = openai_usage({DAY: [{"model": "m", "input_tokens": 2 * M, "output_tokens": M}]})
+    assert causes(held("openai", costs, used)) == {"price": "-15"}
+
+
 def test_usage_without_a_price_here_is_unpriced() -> None:
     book = [INPUT, booked("output_tokens", M, amount="0", status="unpriced")]
     assert causes(held("openai", lines(), book=book)) == {"unpriced": "15"}

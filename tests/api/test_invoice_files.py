@@ -122,6 +122,8 @@ def test_a_page_that_is_in_the_file_twice_counts_once() -> None:
     bill = read_bill("openai", page + b"\n" + longer + b"\n" + page)
     assert [(row.day, row.amount) for row in bill.rows] == [(DAY, 3), (NEXT, 6)]
     assert bill.notes == ("the same is in the file twice, on pages of the same days: it counts once",)
+    spread = json.dumps(json.loads(page), indent=2).encode()  # as a person's tool may have kept it
+    assert [row.amount for row in read_bill("openai", page + b"\n" + spread).rows] == [3]
 
 
 def test_lines_that_differ_in_nothing_but_a_project_are_of_two() -> None:

@@ -208,18 +208,24 @@ def _first(sides: Iterable[Mapping[BilledCell, CellWorth]], cell: BilledCell) ->
 
 def _quantities_of(model: _Model, day: date) -> list[InvoiceLine]:
     """Of each account: where costs state all quantities these, else those of usage; [] where one has neither,
-    for then nobody knows how much all used."""
+    for then nobody knows how much all used. A line of nothing, without a quantity, says nothing."""
     costs, usage = _by_account(model.costs.get(day, [])), _by_account(model.usage.get(day, []))
     if not costs:
         return list(chain.from_iterable(usage.values()))
     found: list[InvoiceLine] = []
-    for account, own in costs.items():
-        if not all(row.quantity is not None and row.unit for row in own):
-            own = usage.get(account, [])
+    for account, rows in costs.items():
+        own = rows
+        if not _is_counted(own):
+            own = [row for row in rows if row.amount or row.quantity is not None]
+            own = usage.get(account) or (own if _is_counted(own) else [])
         if not own:
             return []
         found += own
     return found
+
+
+def _is_counted(costs: Iterable[InvoiceLine]) -> bool:
+    return all(row.quantity is not None and row.unit for row in costs)
 
 
 def _by_account(rows: Iterable[InvoiceLine]) -> dict[str, list[InvoiceLine]]:

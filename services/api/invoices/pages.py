@@ -78,7 +78,8 @@ class _PagedBill:
         of_page: list[InvoiceLine] = []
         for raw in said.data:
             day, found, results = _bucket(self._provider, raw)
-            digest = blake2b(raw, digest_size=16).digest()
+            as_said = msgspec.json.format(bytes(raw), indent=-1)  # a page may be kept with other blanks
+            digest = blake2b(as_said, digest_size=16).digest()
             if found and digest in self._seen:
                 self._notes.add("the same is in the file twice, on pages of the same days: it counts once")
                 continue

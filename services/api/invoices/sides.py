@@ -76,6 +76,7 @@ def billed_day(
         cell = _cell(row, told)
         quantities[cell] = _add(quantities[cell], row.quantity or ZERO)
     found.quantities = dict(quantities)
+    costs = [row for row in costs if row.amount or row.listed or _cell(row, told) in quantities]
     worth: dict[BilledCell, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for row in costs:
         sums = worth[_cell(row, told)]
