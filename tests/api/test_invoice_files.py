@@ -16,9 +16,17 @@ from services.api.invoices import tables
 from services.api.invoices.billed import BillError
 from spendmeter.contracts.money import total
 from tests.api.test_invoice_causes import focus
-from tests.api.vendor_bills import DAY, openai_costs, openai_line, read_bill
+from tests.api.vendor_bills import (
+    DAY,
+    anthropic_items,
+    openai_costs,
+    openai_line,
+    openai_usage,
+    read_bill,
+)
 
 NEXT = DAY + timedelta(days=1)
+SETTLED = [(DAY, 3), (DAY, 4), (NEXT, 4)]
 
 
 def bucket(**more: Any) -> bytes:
@@ -124,6 +132,29 @@ def test_a_page_that_is_in_the_file_twice_counts_once() -> None:
     assert bill.notes == ("the same is in the file twice, on pages of the same days: it counts once",)
     spread = json.dumps(json.loads(page), indent=2).encode()  # as a person's tool may have kept it
     assert [row.amount for row in read_bill("openai", page + b"\n" + spread).rows] == [3]
+
+
+@pytest.mark.parametrize(
+    ("provider", "days"),
+    [
+        ("openai", [openai_costs({day: [openai_line("m, input", value, 1_000)]}) for day, value in SETTLED]),
+        (
+            "openai",
+            [
+                openai_usage({day: [{"model": "m", "input_tokens": tokens, "output_tokens": 0}]})
+                for day, tokens in SETTLED
+            ],
+        ),
+        ("anthropic", [anthropic_items({day: [(str(cents), {"model": "m"})]}) for day, cents in SETTLED]),
+    ],
+)
+def test_a_day_that_was_asked_for_again_and_is_another_by_now_is_not_added_to_what_it_was(
+    provider: str, days: list[bytes]
+) -> None:
+    # 3 on the day itself, 4 when the provider had settled it: it costs 4, and neither 3 nor 7.
+    with pytest.raises(BillError, match=f"tells of {DAY} twice, in other figures"):
+        read_bill(provider, b"\n".join(days))
+    assert len(read_bill(provider, b"\n".join(days[1:])).rows) == 2
 
 
 def test_lines_that_differ_in_nothing_but_a_project_are_of_two() -> None:

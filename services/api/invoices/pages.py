@@ -2,10 +2,10 @@
 but for reading its file."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from hashlib import blake2b
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
@@ -54,6 +54,12 @@ def read_bill(provider: str, file: IO[bytes]) -> ProviderBill:
     return bill.whole()
 
 
+_Told = int
+"""Of what a result is, as a hash: its bucket's beginning, and whatever it is told apart by."""
+_FIGURES = frozenset({"amount", "list_amount", "value"})
+"""What is no name, though it may be written as a text."""
+
+
 class _Page(msgspec.Struct):
     data: list[msgspec.Raw]
     has_more: bool | None = None
@@ -70,12 +76,14 @@ class _PagedBill:
         self._notes: set[str] = set()
         self._full: set[date] = set()
         self._seen: set[bytes] = set()
+        self._told: set[_Told] = set()
         self._has_more = False
 
     def add(self, page: bytes) -> None:
         """Raises BillError and MsgspecError."""
         said = msgspec.json.decode(page, type=_Page)
         of_page: list[InvoiceLine] = []
+        told: dict[_Told, date] = {}
         for raw in said.data:
             day, found, results = _bucket(self._provider, raw)
             as_said = msgspec.json.format(bytes(raw), indent=-1)  # a page may be kept with other blanks
@@ -85,7 +93,9 @@ class _PagedBill:
                 continue
             self._seen.add(digest)
             of_page += found
-            if not found:
+            if found:
+                told |= dict.fromkeys(_told_in(as_said), day)
+            else:
                 self._empty.add(day)
             if results >= GROUPS_MAX and self._provider == "anthropic":
                 self._full.add(day)
@@ -93,9 +103,20 @@ class _PagedBill:
                 raise BillError(f"has more than {ROWS_MAX:,} rows: import it month by month")
         if any(row.kind == "cost" for row in of_page):  # told apart: what names nothing is a group as well
             of_page = [_unattributed(row) if row.kind == "total" else row for row in of_page]
+        if of_page:
+            self._take_once({hash((of_page[0].kind, each)): day for each, day in told.items()})
         self._rows += of_page
         self._days |= {(row.day, row.kind) for row in of_page}
         self._has_more = bool(said.has_more)
+
+    def _take_once(self, told: Mapping[_Told, date]) -> None:
+        """What a page tells no other one may tell as well, in other figures. Raises BillError."""
+        if twice := self._told & told.keys():
+            raise BillError(
+                f"tells of {min(told[each] for each in twice)} twice, in other figures: a day that was asked "
+                "for again is imported by itself, for then the newest counts"
+            )
+        self._told |= told.keys()
 
     def whole(self) -> ProviderBill:
         """Raises BillError."""
@@ -137,6 +158,21 @@ def _bucket(provider: str, raw: msgspec.Raw) -> tuple[date, list[InvoiceLine], i
         return of_day.day, list(map(storable, openai_pages.rows_of(of_day))), len(of_day.results)
     one = _anthropic(raw)
     return one.day, list(map(storable, anthropic_pages.rows_of(one))), len(one.results)
+
+
+def _told_in(bucket: bytes) -> Iterator[_Told]:
+    said = msgspec.json.decode(bucket)
+    start = said.pop("start_time", None) or said.pop("starting_at", None)
+    for result in said.get("results") or [said]:
+        yield hash((start, *_names_in(result)))
+
+
+def _names_in(said: Mapping[str, Any], of: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in sorted(said.items()):
+        if isinstance(value, dict):
+            yield from _names_in(value, f"{of}{name}.")
+        elif isinstance(value, str | bool) and name not in _FIGURES:
+            yield f"{of}{name}", value
 
 
 def _pages(content: bytes) -> Iterator[bytes]:
