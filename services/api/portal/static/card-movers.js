@@ -13,7 +13,7 @@ const SHOWN = 7;
 const NAMED = 1000; // of each answer: who is in neither is not known
 const CHOICES = ["team", "sku", "workflow", "agent", "cost_class"];
 const NONE = "Nothing moved.";
-const UNCOMPARED = "Choose a period to hold it against.";
+const UNCOMPARED = "Choose a period to hold it against: there is none.";
 
 export function moversCard(query) {
   const chosen = el(

@@ -9,7 +9,7 @@ import { explorerChoices } from "./explorer-choices.js";
 import { formatDecimal, moneyColumn, money, parseDecimal, percent } from "./format.js";
 import { filterParameters, filtersOf, link, valueLabel } from "./links.js";
 import { scrolls, table } from "./pieces.js";
-import { rangeOf, spanBefore, spanInWords, spanOf, spanParameters } from "./ranges.js";
+import { comparisonOf, rangeOf, spanBefore, spanInWords, spanOf, spanParameters } from "./ranges.js";
 import { cardRefresher } from "./refresh.js";
 import { tableTools } from "./tools.js";
 
@@ -57,8 +57,10 @@ export function changedPage(first) {
     const span = spanOf(query, session.tz);
     const before = spanBefore(query, session.tz, span);
     const [from, to] = before ? Object.values(spanParameters(before)) : [];
+    // Where last month has no such days the API says so; it would choose another period otherwise.
+    const compare = comparisonOf(query) === "month" ? "month" : undefined;
     const others = { group_by: choices.chosen().by, top: TOP, ...filterParameters(filtersOf(query)) };
-    return { ...spanParameters(span), before_from: from, before_to: to, ...others };
+    return { ...spanParameters(span), compare, before_from: from, before_to: to, ...others };
   }
 
   async function ask() {

@@ -64,8 +64,9 @@ export function moneyColumn(amounts, currency) {
   const least = ONE / 10n ** BigInt(places);
   return (amount) => {
     const value = typeof amount === "bigint" ? amount : parseDecimal(amount);
-    const hidden = value !== 0n && abs(value) < least;
-    return hidden ? `<${format.format(formatDecimal(least))}` : format.format(formatDecimal(value));
+    if (value === 0n || abs(value) >= least) return format.format(formatDecimal(value));
+    const [sign, end] = value > 0n ? ["<", least] : [">", -least]; // a small credit is no small cost
+    return sign + format.format(formatDecimal(end));
   };
 }
 
@@ -124,9 +125,12 @@ export function ago(at, now = Date.now()) {
   return `${Math.floor(seconds / size)} ${unit} ago`;
 }
 
-// How far an answer is complete, in words.
-export const completeness = (through, tz) =>
-  through ? `complete through ${timeOf(through, tz)}` : "not complete yet: the book is catching up";
+// How far an answer is complete, in words: a time alone is read as one of today.
+export function completeness(through, tz, now = Date.now()) {
+  if (!through) return "not complete yet: the book is catching up";
+  const isToday = dayOf(through, tz) === dayOf(now, tz);
+  return `complete through ${(isToday ? timeOf : momentOf)(through, tz)}`;
+}
 
 // How much is accepted and not booked yet; a figure that nobody measured just now is none.
 export function inFlight({ in_flight: events, in_flight_age_s: age }) {
@@ -160,12 +164,14 @@ export function dayStart(day, tz) {
   return wall - offset(guess, tz);
 }
 
-// The instant a calendar month before, at the same time on the wall; of a day that month lacks, its last one.
+// The instant a calendar month before, at the same time on the wall; of a day that month lacks, its end, as
+// the API's `compare=month` has it: March has no more to be held against than February was long.
 export function monthBefore(at, tz) {
   const wall = new Date(at + offset(at, tz));
   const [year, month, day] = [wall.getUTCFullYear(), wall.getUTCMonth() - 1, wall.getUTCDate()];
   const last = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
-  const moved = Date.UTC(year, month, Math.min(day, last)) + (wall.getTime() % 86_400_000);
+  const time = day > last ? 0 : wall.getTime() % 86_400_000;
+  const moved = Date.UTC(year, month, Math.min(day, last + 1)) + time;
   const guess = moved - offset(moved, tz);
   return moved - offset(guess, tz);
 }

@@ -43,12 +43,15 @@ function firstOfMonth(now, tz) {
   return daysBefore(now, day - 1, tz, true);
 }
 
-// What a range is held against, as the same times on the wall; null = nothing.
+// What a range is held against, as the same times on the wall; null = nothing, or that month lacks its days.
 export function spanBefore(query, tz, [from, to]) {
   const comparison = comparisonOf(query);
   if (comparison === "none") return null;
   const name = query.get("from") ? "" : nameOf(query);
-  if (comparison === "month" || name === "month") return [from, to].map((at) => monthBefore(at, tz));
+  if (comparison === "month" || name === "month") {
+    const before = [from, to].map((at) => monthBefore(at, tz));
+    return before[0] < before[1] ? before : null;
+  }
   if (name === "1h") return [from - HOUR_MS, from];
   const days = DAYS[name] ?? Math.round((to - from) / DAY_MS);
   const whole = DAYS[name] || (days > 0 && Math.abs(to - from - days * DAY_MS) <= 2 * HOUR_MS);

@@ -1,0 +1,72 @@
+"""How figures and times are written for people, by the modules as a real Chromium has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import BrowserContext, Page
+
+
+@pytest.fixture
+async def page(context: BrowserContext, address: str) -> Page:
+    opened = await context.new_page()
+    await opened.goto(address)
+    return opened
+
+
+async def said(page: Page, module: str, expression: str, *given: Any) -> Any:
+    """What an expression of a module's names comes to; `g` = what is given."""
+    script = f"async (g) => {{ const m = await import('/portal/{module}.js'); return {expression}; }}"
+    return await page.evaluate(script, given)
+
+
+async def held_against(page: Page, query: str, start: str, end: str, tz: str = "UTC") -> list[str] | None:
+    """What a span is held against, by the address of the page."""
+    expression = (
+        "m.spanBefore(new URLSearchParams(g[0]), g[1], [Date.parse(g[2]), Date.parse(g[3])])"
+        "?.map((at) => new Date(at).toISOString().slice(0, 16)) ?? null"
+    )
+    found: list[str] | None = await said(page, "ranges", expression, query, tz, start, end)
+    return found
+
+
+async def test_days_that_last_month_lacks_are_its_end_as_the_api_has_them(page: Page) -> None:
+    """31 days of March until 14:00 are held against all 28 of February, and its last day alone against none;
+    the 28 that both have are whole on both sides."""
+    month = "range=month"
+    assert await held_against(page, month, "2026-03-01T00:00Z", "2026-03-31T14:00Z") == [
+        "2026-02-01T00:00",
+        "2026-03-01T00:00",
+    ]
+    whole_days = "from=2026-03-01T00:00Z&to=2026-03-29T00:00Z&compare=month"
+    assert await held_against(page, whole_days, "2026-03-01T00:00Z", "2026-03-29T00:00Z") == [
+        "2026-02-01T00:00",
+        "2026-03-01T00:00",
+    ]
+    assert await held_against(page, month, "2026-03-01T00:00Z", "2026-03-28T09:30Z") == [
+        "2026-02-01T00:00",
+        "2026-02-28T09:30",
+    ]
+    today = "range=today&compare=month"
+    assert await held_against(page, today, "2026-03-31T00:00Z", "2026-03-31T14:00Z") is None
+    # in a zone: the end of April in Berlin, which is two hours ahead then
+    assert await held_against(page, month, "2026-04-30T22:00Z", "2026-05-30T22:30Z", "Europe/Berlin") == [
+        "2026-03-31T22:00",
+        "2026-04-30T22:00",
+    ]
+
+
+async def test_an_amount_too_small_for_its_column_keeps_its_side_of_zero(page: Page) -> None:
+    expression = "g[0].map(m.moneyColumn(g[1], 'USD'))"
+    amounts = ["120.5", "0.004", "-0.004", "-0.01", "0"]
+    written = await said(page, "format", expression, amounts, ["120.5"])
+    assert written == ["$120.50", "<$0.01", ">-$0.01", "-$0.01", "$0.00"]
+
+
+async def test_what_is_complete_through_another_day_says_which(page: Page) -> None:
+    expression = "m.completeness(g[0], 'UTC', Date.parse(g[1]))"
+    through = "2026-11-27T14:03:20Z"
+    assert await said(page, "format", expression, through, "2026-11-27T15:00Z") == "complete through 14:03:20"
+    told = await said(page, "format", expression, through, "2026-11-28T15:00Z")
+    assert told.replace(",", "") == "complete through 27 Nov 14:03:20"
