@@ -8,7 +8,7 @@ both, in a transaction that has read its moment (docs/decisions/as-of.md).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +35,8 @@ recorded since is taken away: what comes to nothing was not there, or came to no
 QUARTER = timedelta(minutes=15)
 ENTRIES_MAX = 20_000
 """Read one by one in one answer: of more, the ends of quarters of an hour alone are told."""
+EARLY = timedelta(hours=1)
+"""So long before it happens an event may be booked: the door lets clocks be as fast."""
 UNPROVED_MAX = timedelta(seconds=60)
 """So far beyond what is proved somebody may ask, and is answered of the last that is."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,13 +86,13 @@ class NotProved(ValueError):
         self.until = until
 
 
-class TooManyEntries(ValueError):
-    """More than ENTRIES_MAX entries would have to be read; at the start and at `end` of the quarter of an
-    hour none would."""
+class EntriesUnread(ValueError):
+    """Entries would have to be read that are not: `why`. At the start and at `end` of the quarter of an hour
+    none would."""
 
-    def __init__(self, end: datetime) -> None:
-        super().__init__(f"over {ENTRIES_MAX} entries lie in the quarter of an hour up to {end}")
-        self.start, self.end = end - QUARTER, end
+    def __init__(self, why: str, end: datetime) -> None:
+        super().__init__(f"up to {end}: {why}")
+        self.why, self.start, self.end = why, end - QUARTER, end
 
 
 async def read_moment(connection: Any, as_of: datetime, *, grain: timedelta | None = None) -> StoodAt:
@@ -113,19 +115,30 @@ async def spent_at(
     connection: Any, tenant: str, edges: Sequence[datetime], timeline: Timeline, moment: Moment
 ) -> Coverage:
     """As `spent_in`, for `spent_as_of`: what is to be read for [edges[0], edges[-1]) as it stood. Raises
-    MinutesDropped, and TooManyEntries."""
+    MinutesDropped, and EntriesUnread."""
     edge = min(max(moment.edge, edges[0]), edges[-1])
     covered = await _rolled_up(connection, tenant, edges, timeline, edge)
     reached = covered[-1].end if covered else edge
     entries_until = max(reached, min(moment.quarter_end, edges[-1]))
     if entries_until > edge:
-        count = await connection.fetchval(SQL["to_read"], tenant, edge, entries_until, ENTRIES_MAX)
-        if count > ENTRIES_MAX:
-            raise TooManyEntries(moment.quarter_end)
+        row = await connection.fetchrow(SQL["to_read"], tenant, edge, entries_until, ENTRIES_MAX)
+        if why := _unread(edge, **row):
+            raise EntriesUnread(why, moment.quarter_end)
     rest = [reached, *(each for each in edges if each > reached)]
     booked = [Piece("booked", start, end) for start, end in pairwise(rest)]
     pieces = [*covered, *booked]
     return Coverage(tenant, *map(list, zip(*pieces, strict=True)))
+
+
+def _unread(edge: datetime, *, count: int, kept_from: date, since: datetime) -> str:
+    """Why what was booked around `edge` is not to be read; '' = it is."""
+    month = max(edge - EARLY, since).astimezone(UTC).date().replace(day=1)
+    if month < kept_from:
+        return (
+            f"events that were booked in {month:%Y-%m}, which is archived (the database's owner attaches it: "
+            f"spendmeter archive attach {month:%Y-%m})"
+        )
+    return f"over {ENTRIES_MAX:,} events" if count > ENTRIES_MAX else ""
 
 
 async def _rolled_up(

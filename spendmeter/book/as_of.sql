@@ -10,6 +10,9 @@ SELECT (SELECT min(at) FROM moments) AS since, (SELECT held_until FROM moments O
     (SELECT held_until FROM proved_until) AS proved
 
 -- name: to_read
--- How many entries of tenant $1 happened in [$2, $3), of more than $4 one more than these.
-SELECT count(*) FROM (SELECT FROM entries WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3
-        AND recorded_on >= recorded_from($2) LIMIT $4 + 1) AS e
+-- How many entries of tenant $1 happened in [$2, $3), of more than $4 one more than these; and from which month of recording on
+-- entries are there, once some are archived that had been booked since the first moment.
+SELECT (SELECT count(*) FROM (SELECT FROM entries WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3
+        AND recorded_on >= recorded_from($2) LIMIT $4 + 1) AS e) AS count,
+    (SELECT min(to_date(right(c.relname, 6), 'YYYYMM')) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'entries'::regclass AND NOT i.inhdetachpending) AS kept_from, (SELECT min(at) FROM moments) AS since

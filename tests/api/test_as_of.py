@@ -299,6 +299,28 @@ async def test_among_too_many_events_the_ends_of_the_quarter_of_an_hour_are_offe
     assert at_end["totals"][0]["events"] == 4
 
 
+async def test_among_events_of_an_archived_month_nothing_is_told_and_at_the_quarters_end_all_is(
+    world: World,
+) -> None:
+    for minute in (0, 14, 16):
+        world.now = BEGIN + timedelta(minutes=minute)
+        await world.one_event(world.now, f"e{minute}")
+        await world.remember()
+    months = await world.book.owner.fetch(
+        "SELECT to_char(m, 'YYYYMM') AS month FROM entries_months() AS m WHERE m <= now()"
+    )
+    for row in months:
+        await world.book.owner.execute(
+            f"ALTER TABLE entries DETACH PARTITION recorded.entries_{row['month']}"
+        )
+    span = {"from": "2026-11-19", "to": "2026-11-20"}
+    why = await refused(world, "2026-11-19T08:06:00Z", **span)
+    assert "archived" in why
+    assert "2026-11-19T08:00Z or 2026-11-19T08:15Z" in why
+    at_end = await world.answer("acme", **span, as_of="2026-11-19T08:15:00Z")
+    assert (at_end["totals"][0]["events"], at_end["totals"][0]["effective"]) == (2, "6")
+
+
 async def test_who_sees_one_team_is_told_of_it_as_it_stood_and_not_when_others_were_at_work(
     world: World, book: Book, api: FastAPI
 ) -> None:

@@ -10,12 +10,11 @@ from services.api.database.transactions import TenantConnection
 from services.api.http.problems import HttpRefusal, invalid
 from services.api.http.spans import TenantCalendar, instant_of
 from spendmeter.book.as_of import (
-    ENTRIES_MAX,
     UNPROVED_MAX,
+    EntriesUnread,
     NotProved,
     NotRemembered,
     StoodAt,
-    TooManyEntries,
     read_moment,
 )
 
@@ -89,10 +88,10 @@ def _not_proved(until: datetime | None) -> HttpRefusal:
     return HttpRefusal(409, "Not proved", detail, proved_until=until.isoformat())
 
 
-def refusal_of(much: TooManyEntries) -> HttpRefusal:
+def refusal_of(unread: EntriesUnread) -> HttpRefusal:
     """422, with what can be asked instead."""
     return invalid(
         AS_OF,
-        f"lies among over {ENTRIES_MAX:,} events of its quarter of an hour, which would be read one by one: "
-        f"ask for its start or its end, {much.start:%Y-%m-%dT%H:%MZ} or {much.end:%Y-%m-%dT%H:%MZ}",
+        f"lies among {unread.why}, of its quarter of an hour, which would be read one by one: ask for its "
+        f"start or its end, {unread.start:%Y-%m-%dT%H:%MZ} or {unread.end:%Y-%m-%dT%H:%MZ}",
     )

@@ -23,7 +23,7 @@ from services.api.spend.moments import refusal_of
 from services.api.spend.pages import GroupTotal
 from services.api.spend.question import SpendQuestion
 from services.api.spend.sums import nothing
-from spendmeter.book.as_of import Moment, TooManyEntries, spent_at
+from spendmeter.book.as_of import EntriesUnread, Moment, spent_at
 from spendmeter.book.cover import MinutesDropped
 from spendmeter.book.reading import Coverage, spent_in
 from spendmeter.contracts.money import EXACT, ZERO, plain
@@ -131,13 +131,13 @@ async def cover_period(
     connection: TenantConnection, tenant: Tenant, edges: Sequence[datetime], moment: Moment | None = None
 ) -> Coverage:
     """What to read of a span, now or as it stood. Raises HttpRefusal (422) where hours are too coarse, and
-    minutes no longer kept; and where a moment lies among too many events."""
+    minutes no longer kept; and where a moment lies among too many events, or archived ones."""
     try:
         return await _cover(connection, tenant, edges, moment)
     except MinutesDropped as dropped:
         raise invalid("bucket", too_fine(dropped, tenant.timeline)) from dropped
-    except TooManyEntries as much:
-        raise refusal_of(much) from much
+    except EntriesUnread as unread:
+        raise refusal_of(unread) from unread
 
 
 async def _cover(
