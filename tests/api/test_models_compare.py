@@ -94,6 +94,37 @@ async def test_unknown_tokenizers_make_a_wide_interval_that_says_so(
     assert any("assumed" in note for note in n["notes"])
 
 
+async def test_calls_without_a_price_of_their_own_leave_the_saving_of_the_others_known(
+    used: UsedModels, acme: httpx.AsyncClient
+) -> None:
+    """40 calls of m come to 0.08 there and 0.04 on n, whatever 2 calls of a new model and 1 of a price for input alone
+    may cost. By themselves they have a price on n, 3 x 0.001, and none as they are."""
+    await used.call("preview", calls=2, status="error")
+    await used.call("in-only")
+    await used.fold()
+    everything = {"filter.team": "support", "candidates": "openai/n", "growth": ALIKE}
+    found = await compare(acme, **everything)
+    own, n = by_name(found)[""], by_name(found)["openai/n"]
+    assert (own["low"], own["high"], own["per_call_low"], own["quality"]["calls"]) == (
+        "0.08",
+        "0.08",
+        "0.002",
+        40,
+    )
+    assert (n["low"], n["saving_low"], n["saving_high"]) == ("0.04", "0.04", "0.04")
+    [traffic] = found["traffic"]
+    assert (traffic["calls"], len(traffic["models"])) == (43, 3)
+    assert [(left["name"], left["calls"]) for left in traffic["left_out"]] == [
+        ("openai/in-only", 1),
+        ("openai/preview", 2),
+    ]
+    assert traffic["left_out"][1]["missing"] == ["nobody here knows a price of openai/preview"]
+    alone = await compare(acme, **everything, **{"filter.sku": ["preview", "in-only"]})
+    rows = by_name(alone)
+    assert (rows[""]["low"], rows["openai/n"]["low"], rows["openai/n"]["saving_low"]) == (None, "0.003", None)
+    assert alone["traffic"][0]["left_out"] == []
+
+
 async def test_without_candidates_all_that_can_take_the_traffic_are_compared(
     used: UsedModels, acme: httpx.AsyncClient
 ) -> None:

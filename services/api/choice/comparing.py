@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from services.api.choice.models import CallQuality, ChoiceScore, ComparedModel, PricedUnit, SliceTraffic
+from services.api.choice.models import (
+    CallQuality,
+    ChoiceScore,
+    ComparedModel,
+    LeftOutModel,
+    PricedUnit,
+    SliceTraffic,
+)
 from services.api.choice.traffic import CallSums, TrafficOfCurrency, added_up
 from spendmeter.contracts.money import EXACT, divided
 from spendmeter.pricing.choice.front import ModelStanding, front, score
@@ -43,7 +51,23 @@ def used_here(calls: Mapping[tuple[str, str], CallSums], pricing: Pricing) -> di
     return {key: added_up(each) for key, each in found.items()}
 
 
-def traffic_answer(currency: str, traffic: TrafficOfCurrency, calls: CallSums) -> SliceTraffic:
+def left_out(uses: Sequence[Use], pricing: Pricing) -> list[LeftOutModel]:
+    """Models that have no price today for what was used of them: what a move of their calls saves nobody
+    knows, and one of them would make the saving of all others unknown. Empty where no other was used."""
+    by_model: defaultdict[str, list[Use]] = defaultdict(list)
+    for use in uses:
+        by_model[use.model.name].append(use)
+    found = [
+        LeftOutModel(name=name, calls=int(repriced.calls), missing=list(repriced.missing))
+        for name, own in sorted(by_model.items())
+        if (repriced := reprice(own, None, pricing)).missing
+    ]
+    return found if len(found) < len(by_model) else []
+
+
+def traffic_answer(
+    currency: str, traffic: TrafficOfCurrency, calls: CallSums, left: list[LeftOutModel]
+) -> SliceTraffic:
     """What was compared."""
     return SliceTraffic(
         currency=currency,
@@ -54,6 +78,7 @@ def traffic_answer(currency: str, traffic: TrafficOfCurrency, calls: CallSums) -
         unpriced_calls=traffic.unpriced,
         billed=traffic.billed,
         contexts=calls.contexts(),
+        left_out=left,
     )
 
 
@@ -94,7 +119,7 @@ def all_comparable(
 
 def _asked_for(use: Use, pricing: Pricing) -> set[str]:
     """What a candidate must have a price for: not what the own model charges for each call."""
-    plan = pricing.plan(use, CandidateModel(provider=use.provider, sku=use.sku))
+    plan = pricing.plan(use, use.model)
     used = {portion.unit for portion in use.portions if portion.quantity > 0}
     return used - {unit for unit, _ in plan.per_event}
 

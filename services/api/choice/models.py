@@ -81,17 +81,29 @@ class ContextCalls(BaseModel):
     calls: int
 
 
+class LeftOutModel(BaseModel):
+    """A model that has no price today for something that was used of it."""
+
+    name: str = Field(description="provider/sku")
+    calls: int
+    missing: list[str] = Field(description="why")
+
+
 class SliceTraffic(BaseModel):
-    """What was compared, in one currency of the book."""
+    """The slice, in one currency of the book."""
 
     currency: str
     calls: int
     models: list[str]
     booked: DecimalString = Field(description="effective, as booked; prices may have changed since")
     of_which_provisional: DecimalString
-    unpriced_calls: int = Field(description="in no booked amount; on a candidate that has a price they are")
+    unpriced_calls: int = Field(description="in no booked amount")
     billed: DecimalString = Field(description="what bills say of these models: no calls, not compared")
     contexts: list[ContextCalls]
+    left_out: list[LeftOutModel] = Field(
+        description="no call of these is in `models`: what it would save there nobody knows. Empty where all "
+        "of the slice is so: then `as it is` has no amount, and candidates have"
+    )
 
 
 class ComparedModels(Complete):

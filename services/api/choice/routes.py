@@ -16,6 +16,7 @@ from services.api.choice.comparing import (
     Worth,
     all_comparable,
     compared,
+    left_out,
     sellers_of,
     traffic_answer,
     used_here,
@@ -170,16 +171,19 @@ def _compared(
     stated: Mapping[str, Any],
 ) -> PricedSlice:
     models, traffic, beyond, lacking = [], [], 0, 0
-    own = added_up(rows.own.values())
     found = traffic_of(rows.traffic, rows.own)
     for currency, slice_ in found.items():
         pricing = Pricing(book=book, tenant=caller.tenant, currency=currency, at=now, growth=stated)
-        traffic.append(traffic_answer(currency, slice_, own))
+        left = left_out(slice_.uses, pricing)
+        traffic.append(traffic_answer(currency, slice_, added_up(rows.own.values()), left))
+        out = {each.name for each in left}
+        uses = [use for use in slice_.uses if use.model.name not in out]
+        own = added_up(sums for model, sums in rows.own.items() if "/".join(model) not in out)
         candidates, used = named, used_here(rows.everywhere, pricing)
         if not candidates:
-            candidates, more, fewer = all_comparable(slice_.uses, sellers_of(used), pricing, top)
+            candidates, more, fewer = all_comparable(uses, sellers_of(used), pricing, top)
             beyond, lacking = beyond + more, lacking + fewer
-        models += compared(currency, slice_.uses, candidates, pricing, own, used, worth)
+        models += compared(currency, uses, candidates, pricing, own, used, worth)
     answer = ComparedModels(
         first_day=rows.days[0],
         last_day=rows.days[1] - timedelta(days=1),

@@ -78,8 +78,7 @@ def reprice(uses: Iterable[Use], candidate: CandidateModel | None, pricing: Pric
     found = _Found()
     for use in uses:
         found.calls += use.calls
-        own = CandidateModel(provider=use.provider, sku=use.sku)
-        _add_use(found, use, own, candidate or own, pricing)
+        _add_use(found, use, use.model, candidate or use.model, pricing)
     return found.repriced()
 
 

@@ -19,6 +19,18 @@ class Portion(Struct, frozen=True, kw_only=True):
     entry: str = ""
 
 
+class CandidateModel(Struct, frozen=True, kw_only=True):
+    """A model by the names that an event would have."""
+
+    provider: str
+    sku: str
+
+    @property
+    def name(self) -> str:
+        """As people write it."""
+        return f"{self.provider}/{self.sku}"
+
+
 class Use(Struct, frozen=True, kw_only=True):
     """Calls of one model, served alike; of those to come, a mean. `contexts`: how long they were, as far as
     that is known."""
@@ -32,17 +44,10 @@ class Use(Struct, frozen=True, kw_only=True):
     portions: tuple[Portion, ...]
     contexts: tuple[ContextRange, ...] = ANY_CONTEXT
 
-
-class CandidateModel(Struct, frozen=True, kw_only=True):
-    """A model by the names that an event would have."""
-
-    provider: str
-    sku: str
-
     @property
-    def name(self) -> str:
-        """As people write it."""
-        return f"{self.provider}/{self.sku}"
+    def model(self) -> CandidateModel:
+        """Their own."""
+        return CandidateModel(provider=self.provider, sku=self.sku)
 
 
 class UnitCost(Struct, frozen=True, kw_only=True):

@@ -115,11 +115,15 @@ const costOf = ({ low }) => (low === null ? Infinity : Number(low));
 
 const NOTHING = "No call of these days has a price to hold against.";
 
-function describe({ calls, models, booked, currency }, { first_day: from, last_day: to }) {
+function describe({ calls, models, booked, currency, left_out: left }, { first_day: from, last_day: to }) {
   const on = models.length > 3 ? `${models.length} models` : models.join(", ");
   const whole = `${count(calls)} calls on ${on} from ${from} to ${to}`;
-  return `${whole}, booked at ${money(booked, currency)}: on each model at today's prices`;
+  const onEach = `${whole}, booked at ${money(booked, currency)}: on each model at today's prices`;
+  return [onEach, ...left.map(without)].join(". ");
 }
+
+const without = ({ name, calls, missing }) =>
+  `Without ${count(calls)} calls on ${name}, here and on each: ${missing.join("; ")}`;
 
 // What an error and a second are worth: in the address, so that a choice can be shown to others.
 function priceForm(query) {
