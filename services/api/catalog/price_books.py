@@ -45,10 +45,19 @@ class PriceBooks:
         self._database = database
         self._snapshot = CatalogSnapshot(version=0, entries={}, book=PriceBook([]))
         self._lock = asyncio.Lock()
+        self._next: asyncio.Task[CatalogSnapshot] | None = None
+        """A reading that has not begun: it sees whatever was published before somebody asks for it."""
 
     async def newest(self) -> CatalogSnapshot:
-        """As of the newest publication. Raises CONNECTION_ERRORS."""
+        """As of the newest publication. However many ask while one is read, the next is read once for all of
+        them. Raises CONNECTION_ERRORS."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._read())
+        return await asyncio.shield(self._next)
+
+    async def _read(self) -> CatalogSnapshot:
         async with self._lock:
+            self._next = None
             async with self._database.reading(OPERATOR) as connection:
                 publication = await connection.fetchrow(SQL["publication"])
                 version = publication["version"] if publication else 0
