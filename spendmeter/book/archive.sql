@@ -24,6 +24,8 @@ WITH accounts AS (
 ), marks AS (
     SELECT projection AS reader, partition, account, next_offset FROM projection_marks
     UNION ALL SELECT 'as_of', partition, account, next_offset FROM moment_marks
+    -- What is counted by no mark of a tenant's would be missing in what its budgets still have.
+    UNION ALL SELECT 'reservations', partition, account, min(next_offset) FROM reservation_marks GROUP BY partition, account
     -- What is not proved by then never would be: of the account that is open, for closed ones cannot be proved any more.
     UNION ALL SELECT 'the reconciler', partition, (SELECT count(*) FROM closed_accounts c WHERE c.partition = p.partition),
         next_origin

@@ -106,6 +106,10 @@ async def test_a_month_stays_until_all_who_follow_the_book_have_read_it(
     with pytest.raises(Refused, match="cells has not read all"):
         await put_away(owner, BEFORE, tmp_path)
     await owner.execute("UPDATE projection_marks SET next_offset = 172")
+    await owner.execute("INSERT INTO reservation_marks VALUES ('acme', 0, 0, 172), ('globex', 0, 0, 171)")
+    with pytest.raises(Refused, match="reservations has not read all"):
+        await put_away(owner, BEFORE, tmp_path)
+    await owner.execute("UPDATE reservation_marks SET next_offset = 172")
     await put_away(owner, BEFORE, tmp_path)
 
 
