@@ -110,6 +110,14 @@ def test_where_nothing_was_all_is_new() -> None:
     assert parts(split({key("large"): USUAL}, {})) == {"gone": "-357"}
 
 
+def test_what_terms_of_a_period_change_is_no_use_that_is_new_or_gone() -> None:
+    """A true-up is of no event: 10.45 that an allowance gives back."""
+    true_up = key("true-up", team="")
+    given_back = {true_up: used(0, "-10.45")}
+    assert parts(split({}, given_back)) == {"unsplit": "-10.45"}
+    assert parts(split(given_back, {})) == {"unsplit": "10.45"}
+
+
 def test_a_shift_between_teams_is_volume_of_each_and_no_mix() -> None:
     # Team a calls half as often (-178.5), b, whose calls cost a tenth, twice as often (+35.7): nobody changed its model.
     before = {key("large", team="a"): USUAL, key("small", team="b"): used(100, "35.7", **USUAL.usage)}

@@ -135,6 +135,8 @@ def _split(
     lengths: SpanLengths,
 ) -> list[ChangeParts]:
     """The parts of each leaf of one use."""
+    if not any(leaf.before.calls > 0 or leaf.now.calls > 0 for leaf in leaves):
+        return [ChangeParts(unsplit=leaf.change) for leaf in leaves]  # true-ups alone: nobody used anything
     if not any(map(_is_there, (leaf.before for leaf in leaves))):
         return [ChangeParts(new=leaf.change) for leaf in leaves]
     if not any(map(_is_there, (leaf.now for leaf in leaves))):

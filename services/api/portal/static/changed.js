@@ -23,7 +23,7 @@ export const PARTS = {
   price: ["prices", "what a unit costs"],
   new: ["new", "uses that were not there before"],
   gone: ["gone", "uses that are no more"],
-  unsplit: ["not split", "what has no settled price, or states no quantity"],
+  unsplit: ["not split", "what has no settled price, or states no quantity; what terms of a period change"],
 };
 
 export function changedPage(first) {
