@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext, Page, expect
+
+from tests.api.book import Book
+from tests.portal.page import log_in
 
 
 @pytest.fixture
@@ -70,3 +74,23 @@ async def test_what_is_complete_through_another_day_says_which(page: Page) -> No
     assert await said(page, "format", expression, through, "2026-11-27T15:00Z") == "complete through 14:03:20"
     told = await said(page, "format", expression, through, "2026-11-28T15:00Z")
     assert told.replace(",", "") == "complete through 27 Nov 14:03:20"
+
+
+async def test_tokens_cost_what_models_cost_whatever_else_a_team_pays_for(page: Page, book: Book) -> None:
+    """10 USD for a million tokens are 0.01 for 1,000, beside a database of 90; half of them came from the
+    cache. With a split it is the same."""
+    now = datetime.now(UTC).isoformat()
+    cached = {"input_tokens": 500_000, "cache_read_tokens": 500_000}
+    for said, amount, used in (
+        ({"cost_class": "model", "sku": "m"}, "10", cached),
+        ({"cost_class": "database", "sku": "vectors"}, "90", {"read_units": 5}),
+    ):
+        await book.spend("acme", now, amount, usage=used, team="search", provider="p", **said)
+    await log_in(page, page.url, await book.key("acme", "read"))
+    await page.goto(f"{page.url.split('#')[0]}#/explore?range=today&by=team")
+    row = page.locator(".explorer table").last.locator("tbody tr", has_text="search")
+    for _ in range(2):
+        await expect(row.locator("[data-part=amount]")).to_have_text("$100.00")
+        await expect(row.locator("[data-part=unit]")).to_have_text("$0.01")
+        await expect(row.locator("[data-part=cached]")).to_have_text("50%")
+        await page.goto(f"{page.url}&split=cost_class")

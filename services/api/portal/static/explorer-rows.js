@@ -7,7 +7,7 @@ import { LARGEST, assignColours } from "./palette.js";
 import { scrolls, table } from "./pieces.js";
 import { rangeOf } from "./ranges.js";
 import { sideBySide } from "./change.js";
-import { grouped, usageOf } from "./spend-rows.js";
+import { grouped, measuredBy } from "./spend-rows.js";
 
 export const ROWS_SHOWN = 12;
 export const ROWS_MORE = 200;
@@ -34,16 +34,17 @@ export function spendTable() {
   const element = scrolls("Spend by row", shown);
   element.hidden = true;
 
-  // `own`: rows of one currency, the largest first; with a split, a row for each pair.
-  function show({ asked, by, split, filters, spend, before }, own) {
+  // `own`: rows of one currency, the largest first; with a split, a row for each pair. `ratios`: rows by `by`
+  // alone with what they are measured by.
+  function show({ asked, by, split, filters, spend, before, ratios }, own) {
     const rows = grouped(own, by, split);
     const whole = sum(own.map((row) => row.effective));
     const amounts = rows.map(({ amount }) => formatDecimal(amount));
     const say = moneyColumn(amounts, spend.currency);
     const named = rows.filter(({ others }) => !others);
     const colourOf = colours(own, rows, by, split);
-    const uses = new Map(rows.map((row) => [row, usageOf(row)]));
-    const units = [...uses.values()].map(({ perThousand }) => perThousand).filter(Boolean);
+    const measured = measuredBy(ratios, by);
+    const units = rows.map((row) => measured(row).perThousand).filter(Boolean);
     const sayUnit = moneyColumn(units, spend.currency);
     const changes = before ? changesOf(own, before, by, split) : new Map();
     setText(heading, dimensionLabel(by));
@@ -59,7 +60,7 @@ export function spendTable() {
       );
       setText(part(item, "share"), percent(ratio(row.amount, whole)));
       setText(part(item, "events"), count(row.events));
-      const { perThousand, cached, belowList } = uses.get(row);
+      const { perThousand, cached, belowList } = measured(row);
       setText(part(item, "unit"), perThousand === null ? "—" : sayUnit(perThousand));
       setText(part(item, "cached"), cached);
       setText(part(item, "list"), belowList);

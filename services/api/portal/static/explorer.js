@@ -9,7 +9,7 @@ import { formatDecimal, momentToMinute, money, parseDecimal, shortCount } from "
 import { filterParameters, filtersOf, link } from "./links.js";
 import { LARGEST } from "./palette.js";
 import { rangeName, rangeOf, spanBefore, spanOf, spanParameters } from "./ranges.js";
-import { cardRefresher } from "./refresh.js";
+import { cardRefresher, slowly } from "./refresh.js";
 import { questionOf, savedViews } from "./saved-views.js";
 import { spendChart } from "./spend-chart.js";
 import { tableTools } from "./tools.js";
@@ -26,6 +26,7 @@ export function explorerPage(first) {
   const choices = explorerChoices(() => query);
   const views = seesAll() ? savedViews(() => questionOf(query, choices.chosen())) : null;
   const chart = spendChart();
+  const slow = slowly();
   const used = el("p", { className: "soft used" });
   const rows = spendTable();
   const empty = el("p", { className: "empty", hidden: true });
@@ -64,7 +65,7 @@ export function explorerPage(first) {
     return true;
   }
 
-  // What is asked of `/v1/spend`: the rows, and their sums of the period before.
+  // What is asked of `/v1/spend`: the rows, their sums of the period before, and what they are measured by.
   function questions() {
     const { by, split } = choices.chosen();
     const span = spanOf(query, session.tz);
@@ -75,6 +76,7 @@ export function explorerPage(first) {
     return {
       rows: { ...spanParameters(span), ...filters, group_by, top },
       before: before && { ...spanParameters(before), ...filters, group_by: by, top: COMPARED, usage: false },
+      ratios: { ...spanParameters(span), ...filters, group_by: by, top: ROWS_MORE, ratios: true },
     };
   }
 
@@ -82,15 +84,16 @@ export function explorerPage(first) {
   async function ask() {
     const { by, split } = choices.chosen();
     const filters = filtersOf(query);
-    const { rows: ofRows, before: ofBefore } = questions();
+    const { rows: ofRows, before: ofBefore, ratios: ofRatios } = questions();
     const span = spanOf(query, session.tz);
     const context = { asked: query, by, split, filters, span, all: showAll };
-    const [spend, before, charted] = await Promise.all([
+    const [spend, before, ratios, charted] = await Promise.all([
       get("/v1/spend", ofRows),
       ofBefore && get("/v1/spend", ofBefore),
+      slow(query.toString(), () => readRatios(ofRatios)),
       chart.ask({ query, span, name: split || by, filters, top: LARGEST }),
     ]);
-    return { ...context, spend, before, charted };
+    return { ...context, spend, before, ratios, charted };
   }
 
   function show(found) {
@@ -135,6 +138,17 @@ export function explorerPage(first) {
 
   choices.show();
   return { element: card, refresh, accept };
+}
+
+// The API's own, for a cost of tokens is of models alone, whatever else a row is made of. Of too many groups
+// there are none.
+async function readRatios(question) {
+  try {
+    return ownRows(await get("/v1/spend", question));
+  } catch (error) {
+    if (error.status !== 422) throw error;
+    return [];
+  }
 }
 
 // What was used of each unit, of which most was used first: quantities, whatever they cost.

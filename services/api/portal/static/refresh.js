@@ -12,6 +12,24 @@ export function everyNth(n) {
   return () => calls++ % n === 0;
 }
 
+// What changes slowly is asked for anew now and then, and where the question is another.
+export function slowly() {
+  let due = everyNth(RARE_BEATS);
+  let shown = "";
+  let kept = null;
+  return async (question, ask) => {
+    if (question !== shown) {
+      due = everyNth(RARE_BEATS);
+      kept = null;
+    }
+    shown = question;
+    if (!due() && kept) return kept;
+    const answer = await ask();
+    if (question === shown) kept = answer;
+    return answer;
+  };
+}
+
 // Each call begins a turn and overtakes the one before; what it returns tells whether that turn was
 // overtaken.
 export function turns() {

@@ -9,7 +9,7 @@ import { dayOf, iso, momentToMinute } from "./format.js";
 import { dimensionLabel, filterParameters, link } from "./links.js";
 import { KINDS, marksFrom, readMarks } from "./marks.js";
 import { spanBefore } from "./ranges.js";
-import { RARE_BEATS, everyNth } from "./refresh.js";
+import { slowly } from "./refresh.js";
 import {
   besideBuckets,
   bucketOf,
@@ -90,24 +90,6 @@ export function spendChart() {
 
   const clear = () => (element.hidden = true);
   return { element, ask, show, clear };
-}
-
-// What changes slowly is asked for anew now and then, and where the question is another.
-function slowly() {
-  let due = everyNth(RARE_BEATS);
-  let shown = "";
-  let kept = null;
-  return async (question, ask) => {
-    if (question !== shown) {
-      due = everyNth(RARE_BEATS);
-      kept = null;
-    }
-    shown = question;
-    if (!due() && kept) return kept;
-    const answer = await ask();
-    if (question === shown) kept = answer;
-    return answer;
-  };
 }
 
 const legendItem = ({ label, colour }) =>

@@ -1,13 +1,9 @@
-// Rows of spend put together, and what their quantities say: pure.
+// Rows of spend put together, and what they are measured by: pure.
 
-import { formatDecimal, parseDecimal, percent, ratio } from "./format.js";
-
-const isToken = (unit) => unit.endsWith("_tokens");
-const isInput = (unit) => isToken(unit) && /^(input|cache|embedding)_/.test(unit);
-const isCached = (unit) => isToken(unit) && unit.startsWith("cache_read_");
+import { parseDecimal, percent, ratio } from "./format.js";
 
 // One row a value of `by`, the largest first and all others last: {name, others, amount, list, events,
-// unpriced, usage, parts}; `parts` by value of `split`: [{name, amount}], null = what is not named.
+// parts}; `parts` by value of `split`: [{name, amount}], null = what is not named.
 export function grouped(rows, by, split) {
   const groups = new Map();
   for (const row of rows) {
@@ -18,8 +14,6 @@ export function grouped(rows, by, split) {
       amount: 0n,
       list: 0n,
       events: 0,
-      unpriced: 0,
-      usage: {},
       parts: new Map(),
     };
     const amount = parseDecimal(row.effective);
@@ -27,9 +21,6 @@ export function grouped(rows, by, split) {
     group.amount += amount;
     group.list += parseDecimal(row.list);
     group.events += row.events;
-    group.unpriced += row.unpriced_events;
-    for (const [unit, quantity] of Object.entries(row.usage ?? {}))
-      group.usage[unit] = (group.usage[unit] ?? 0n) + parseDecimal(quantity);
     const piece = split && !row.others ? row[split] : null;
     group.parts.set(piece, (group.parts.get(piece) ?? 0n) + amount);
     groups.set(name, group);
@@ -40,19 +31,19 @@ export function grouped(rows, by, split) {
 
 const partsOf = ({ parts }) => [...parts].map(([name, amount]) => ({ name, amount }));
 
-// In words, but for what 1,000 tokens cost, a decimal as text; "—" and null where there are no tokens to
-// hold against, or some of them have no price.
-export function usageOf({ amount, list, usage, unpriced }) {
-  const tokens = sumOf(usage, isToken);
-  const input = sumOf(usage, isInput);
-  const perThousand = tokens && !unpriced ? formatDecimal((amount * 1000n * ONE) / tokens) : null;
-  return {
-    perThousand,
-    cached: input ? percent(ratio(sumOf(usage, isCached), input), 0) : "—",
-    belowList: list > 0n && list !== amount ? percent(ratio(list - amount, list)) : "—",
+// What a group is measured by, of rows of `/v1/spend` with ratios: in words, but for what 1,000 tokens cost,
+// a decimal as text; "—" and null where there is nothing to hold against, or too much of it has no price, and
+// of all others, which are not the same in both answers.
+export function measuredBy(rows, by) {
+  const named = rows.filter(({ others }) => !others).map((row) => [row[by], row.ratios]);
+  const ratios = new Map(named);
+  return ({ name, others, amount, list }) => {
+    const { per_1k_tokens: perThousand = null, cache_hit_rate: cached = null } =
+      (!others && ratios.get(name)) || {};
+    return {
+      perThousand,
+      cached: cached === null ? "—" : percent(Number(cached), 0),
+      belowList: list > 0n && list !== amount ? percent(ratio(list - amount, list)) : "—",
+    };
   };
 }
-
-const ONE = parseDecimal("1");
-const sumOf = (usage, wanted) =>
-  Object.entries(usage).reduce((total, [unit, quantity]) => (wanted(unit) ? total + quantity : total), 0n);

@@ -3,7 +3,7 @@
 import { get, session } from "./api.js";
 import { el, setText } from "./dom.js";
 import { explorerChoices } from "./explorer-choices.js";
-import { count, money, moneyColumn, percent, shortCount, unitMoney } from "./format.js";
+import { count, money, moneyColumn, parseDecimal, percent, shortCount, unitMoney } from "./format.js";
 import { filterParameters, filtersOf, link, valueLabel } from "./links.js";
 import { dayIn } from "./months.js";
 import { scrolls, table } from "./pieces.js";
@@ -109,7 +109,7 @@ function unitsTable({ rows, first_day: from, until }, by, asked) {
     const cells = [
       count(row.requests),
       shortCount(row.tokens),
-      [atLeast(row), say(row.cost)],
+      [atLeast(row), say(row.cost), provisionalOf(row)],
       amount(row.cost_per_request),
       amount(row.cost_per_1k_tokens),
       share(row.cache_hit_rate),
@@ -131,6 +131,12 @@ function unitsTable({ rows, first_day: from, until }, by, asked) {
 const share = (text) => (text === null ? "—" : percent(Number(text)));
 const atLeast = ({ lower_bound: lower }) => (lower ? "at least " : "");
 const currencyOf = ({ currency }) => (currency === session.currency ? null : el("small", ` ${currency}`));
+
+// Of what has no settled price the cost is a bound, and so is what a request and a token cost.
+const provisionalOf = ({ of_which_provisional: provisional, currency }) =>
+  parseDecimal(provisional) === 0n
+    ? null
+    : el("small", { className: "line" }, `${money(provisional, currency)} of it provisional: a bound`);
 
 function savedRemarks({ cache_return_percent: of, not_compared_tokens: tokens }) {
   const said = [
