@@ -61,6 +61,29 @@ async def test_days_that_last_month_lacks_are_its_end_as_the_api_has_them(page: 
     ]
 
 
+async def test_what_is_to_come_of_a_range_is_held_against_nothing(page: Page) -> None:
+    """A week that has begun today is held against yesterday, up to the same minute: not against seven days."""
+    expression = (
+        "((day) => m.spanBefore(new URLSearchParams('from=x&to=y'), 'UTC', [day, day + 7 * 864e5])"
+        "?.map((at) => at - Math.floor(Date.now() / 6e4) * 6e4 + 864e5))"
+        "(Math.floor(Date.now() / 864e5) * 864e5)"
+    )
+    start, end = await said(page, "ranges", expression)
+    assert end in (0, 60_000)
+    assert -86_400_000 <= start <= 0
+    noon = "from=2026-10-26T00:00Z&to=2026-10-26T12:00Z"
+    assert await held_against(page, noon, "2026-10-26T00:00Z", "2026-10-26T12:00Z") == [
+        "2026-10-25T00:00",
+        "2026-10-25T12:00",
+    ]
+    # seven days of Berlin, of which the last one had 25 hours
+    week = "from=2026-10-18T22:00Z&to=2026-10-25T23:00Z"
+    assert await held_against(page, week, "2026-10-18T22:00Z", "2026-10-25T23:00Z", "Europe/Berlin") == [
+        "2026-10-11T22:00",
+        "2026-10-18T22:00",
+    ]
+
+
 async def test_an_amount_too_small_for_its_column_keeps_its_side_of_zero(page: Page) -> None:
     expression = "g[0].map(m.moneyColumn(g[1], 'USD'))"
     amounts = ["120.5", "0.004", "-0.004", "-0.01", "0"]

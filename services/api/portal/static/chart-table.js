@@ -1,7 +1,7 @@
 // The same as a chart in figures, folded away: for who does not see the chart, and for who wants the numbers.
 
 import { el } from "./dom.js";
-import { moneyColumn } from "./format.js";
+import { formatDecimal, moneyColumn } from "./format.js";
 import { scrolls, table } from "./pieces.js";
 import { bucketInWords, totalOf } from "./series.js";
 
@@ -33,7 +33,7 @@ function figures({ layers, buckets, before, tz, currency }) {
   const totals = buckets.map((_, index) => totalOf(layers, index));
   const heads = [["from"], ...columns.map(({ label }) => [label, "figure"])];
   heads.push(["all", "figure"], ...(before ? [["before", "figure"]] : []));
-  const sayTotal = moneyColumn(before ?? ["1"], currency);
+  const sayTotal = moneyColumn([...totals.map(formatDecimal), ...(before ?? [])], currency);
   const rows = buckets.map((bucket, index) =>
     el(
       "tr",

@@ -44,18 +44,28 @@ function firstOfMonth(now, tz) {
 }
 
 // What a range is held against, as the same times on the wall; null = nothing, or that month lacks its days.
+// What is to come of it is held against nothing, as the API has it: half a week is no less than a whole one.
 export function spanBefore(query, tz, [from, to]) {
   const comparison = comparisonOf(query);
   if (comparison === "none") return null;
+  const now = wholeMinute(whenAsked()) + 60_000;
+  const until = from < now ? Math.min(to, now) : to;
   const name = query.get("from") ? "" : nameOf(query);
   if (comparison === "month" || name === "month") {
-    const before = [from, to].map((at) => monthBefore(at, tz));
+    const before = [from, until].map((at) => monthBefore(at, tz));
     return before[0] < before[1] ? before : null;
   }
   if (name === "1h") return [from - HOUR_MS, from];
-  const days = DAYS[name] ?? Math.round((to - from) / DAY_MS);
-  const whole = DAYS[name] || (days > 0 && Math.abs(to - from - days * DAY_MS) <= 2 * HOUR_MS);
-  return whole ? [from, to].map((at) => daysBefore(at, days, tz)) : [2 * from - to, from];
+  const days = DAYS[name] ?? daysOf(from, until, tz);
+  return days ? [from, until].map((at) => daysBefore(at, days, tz)) : [2 * from - until, from];
+}
+
+// How many days a span is of, begun ones too, where it begins with one; 0 = it is of other times.
+function daysOf(from, to, tz) {
+  const midnight = (at) => daysBefore(at, 0, tz, true);
+  const days = Math.round((to - from) / DAY_MS);
+  if (midnight(from) === from) return Math.round((midnight(to - 1) - from) / DAY_MS) + 1;
+  return days > 0 && Math.abs(to - from - days * DAY_MS) <= 2 * HOUR_MS ? days : 0;
 }
 
 // What is wrong with the range of an address that somebody wrote; "" = nothing.
