@@ -114,6 +114,6 @@ async def test_tokens_cost_what_models_cost_whatever_else_a_team_pays_for(page: 
     row = page.locator(".explorer table").last.locator("tbody tr", has_text="search")
     for _ in range(2):
         await expect(row.locator("[data-part=amount]")).to_have_text("$100.00")
-        await expect(row.locator("[data-part=unit]")).to_have_text("$0.01")
+        await expect(row.locator("[data-part=unit]")).to_have_text("$0.0100")
         await expect(row.locator("[data-part=cached]")).to_have_text("50%")
         await page.goto(f"{page.url}&split=cost_class")
