@@ -243,15 +243,16 @@ async def test_a_months_true_up_is_in_the_tenants_own_month(world: TrueUpBook) -
     assert tuple(said) == (at(30, 22).replace(minute=59), date(2026, 11, 1))
 
 
+def _rate(quote: str, rate: str) -> FxRate:
+    return identified(
+        FxRate(base="USD", quote=quote, rate=rate, effective_from=STARTED, source="bank", recorded_at=STARTED)
+    )
+
+
 async def test_a_term_in_another_currency_is_exchanged_at_the_rate_with_which_its_period_begins(
     world: TrueUpBook,
 ) -> None:
-    rate = identified(
-        FxRate(
-            base="USD", quote="EUR", rate="0.5", effective_from=STARTED, source="bank", recorded_at=STARTED
-        )
-    )
-    await world.book.publish(COMMITMENT, terms("acme", currency="EUR"), rate)
+    await world.book.publish(COMMITMENT, terms("acme", currency="EUR"), _rate("EUR", "0.5"))
     await world.use(4 * MILLION, at(20))  # 10 USD, 5 EUR
     await world.reckon(at(1, month=12))
     said = await world.period(COMMITMENT)
@@ -259,8 +260,16 @@ async def test_a_term_in_another_currency_is_exchanged_at_the_rate_with_which_it
     assert (await world.spent())[2] == 10
 
 
-async def test_without_a_rate_nothing_is_booked_and_it_is_said(world: TrueUpBook) -> None:
+async def test_without_a_rate_nothing_is_booked_and_it_is_said_until_there_is_one(world: TrueUpBook) -> None:
     await world.book.publish(COMMITMENT, terms("acme", currency="EUR"))
     await world.use(4 * MILLION, at(20))
     assert await world.reckon(at(1, month=12)) == 0
     assert (await world.period(COMMITMENT))["refused"] == "No rate from USD to EUR"
+    await world.book.publish(_rate("EUR", "0.5"))
+    assert await world.reckon(at(1, month=12)) == 1
+    assert (await world.period(COMMITMENT))["due"] == 10  # half of 20 USD
+    await world.book.publish(_rate("JPY", "150"))  # is nobody's here
+    basis = "SELECT basis FROM true_up_marks WHERE tenant = 'acme'"
+    before = await world.book.owner.fetchval(basis)
+    await world.reckon(at(1, month=12))
+    assert await world.book.owner.fetchval(basis) == before

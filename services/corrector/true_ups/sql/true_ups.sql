@@ -30,8 +30,9 @@ ORDER BY origin_offset LIMIT 1
 
 -- name: basis
 -- What of version $2 of the catalog the periods of tenant $1 follow from, beside what was used and what that was booked at: terms
--- of periods, what is agreed with the tenant, names, and the rates of currencies that its terms or periods are in. Prices are
--- none of it: what they change, events are priced anew for, and their days are due.
+-- of periods, what is agreed with the tenant, names, and the rates from currencies that its terms or its book are in, or were, into
+-- the book's (where none is stated it is USD). Prices are none of it: what they change, events are priced anew for, and their days
+-- are due.
 WITH gone AS (
     SELECT jsonb_array_elements_text(body::jsonb -> 'entries') AS id FROM catalog_entries
     WHERE type = 'spendmeter.catalog.withdrawal.v1' AND version <= $2
@@ -39,16 +40,19 @@ WITH gone AS (
     SELECT id, type, provider, body FROM catalog_entries
     WHERE version <= $2 AND tenant IN ('', $1) AND id NOT IN (SELECT id FROM gone)
 ), terms AS (
-    SELECT lower(provider) AS provider, body::jsonb ->> 'currency' AS currency FROM stated
+    SELECT lower(provider) AS provider, coalesce(body::jsonb ->> 'currency', 'USD') AS currency FROM stated
     WHERE type = 'spendmeter.catalog.period.v1'
+), books AS (
+    SELECT 'USD' AS currency UNION SELECT currency FROM true_up_periods WHERE tenant = $1
+    UNION SELECT body::jsonb ->> 'currency' FROM stated WHERE type = 'spendmeter.catalog.tenant.v1'
 )
 SELECT md5(coalesce(string_agg(id, ' ' ORDER BY id), '')) FROM stated
 WHERE CASE type
     WHEN 'spendmeter.catalog.price.v1' THEN false WHEN 'spendmeter.catalog.adjustment.v1' THEN false
     WHEN 'spendmeter.catalog.withdrawal.v1' THEN false WHEN 'spendmeter.catalog.unit.v1' THEN false
     WHEN 'spendmeter.catalog.model.v1' THEN lower(provider) IN (SELECT provider FROM terms)
-    WHEN 'spendmeter.catalog.fx.v1' THEN body::jsonb ->> 'base' IN (
-        SELECT currency FROM terms UNION SELECT currency FROM true_up_periods WHERE tenant = $1)
+    WHEN 'spendmeter.catalog.fx.v1' THEN body::jsonb ->> 'quote' IN (SELECT currency FROM books)
+        AND body::jsonb ->> 'base' IN (SELECT currency FROM terms UNION SELECT currency FROM books)
     ELSE true END
 
 -- name: is_worked_out
