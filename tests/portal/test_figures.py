@@ -91,6 +91,14 @@ async def test_an_amount_too_small_for_its_column_keeps_its_side_of_zero(page: P
     assert written == ["$120.50", "<$0.01", ">-$0.01", "-$0.01", "$0.00"]
 
 
+async def test_a_share_that_is_not_quite_all_or_nothing_is_not_said_to_be(page: Page) -> None:
+    shares = [0, 0.0004, 0.0005, 0.5, 0.9994, 0.9996, 1, 1.0004, -0.25]
+    assert await said(page, "format", "g[0].map((share) => m.percent(share))", shares) == [
+        "0.0%", "<0.1%", "<0.1%", "50.0%", "99.9%", ">99.9%", "100.0%", "100.0%", "-25.0%",
+    ]  # fmt: skip
+    assert await said(page, "format", "[0.996, 0.004].map((share) => m.percent(share, 0))") == [">99%", "<1%"]
+
+
 async def test_what_is_complete_through_another_day_says_which(page: Page) -> None:
     expression = "m.completeness(g[0], 'UTC', Date.parse(g[1]))"
     through = "2026-11-27T14:03:20Z"

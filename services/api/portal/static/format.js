@@ -96,10 +96,18 @@ export const shortCount = (value) =>
 
 export const eventsOf = (number) => `${count(number)} event${number === 1 ? "" : "s"}`;
 
-export const percent = (share, digits = 1) =>
-  numberFormat({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
-    share,
-  );
+// What is not quite all is not 100 %, and what is not quite nothing is not 0 %.
+export function percent(share, digits = 1) {
+  const format = numberFormat({
+    style: "percent",
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+  const said = format.format(share);
+  const least = 0.01 / 10 ** digits;
+  if (share > 0 && said === format.format(0)) return `<${format.format(least)}`;
+  return share < 1 && said === format.format(1) ? `>${format.format(1 - least)}` : said;
+}
 
 export const widthOf = (share) => `${(100 * Math.min(1, Math.max(0, share))).toFixed(2)}%`;
 

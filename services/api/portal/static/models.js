@@ -5,7 +5,7 @@ import { get, session } from "./api.js";
 import { scatter } from "./chart-scatter.js";
 import { el, setText } from "./dom.js";
 import { explorerChoices } from "./explorer-choices.js";
-import { count, money } from "./format.js";
+import { count, money, parseDecimal } from "./format.js";
 import { filterParameters, filtersOf, link } from "./links.js";
 import { freeOffers, isFree, notesOf } from "./models-notes.js";
 import { modelsTable, pointOf } from "./models-table.js";
@@ -115,12 +115,17 @@ const costOf = ({ low }) => (low === null ? Infinity : Number(low));
 
 const NOTHING = "No call of these days has a price to hold against.";
 
-function describe({ calls, models, booked, currency, left_out: left }, { first_day: from, last_day: to }) {
+function describe(traffic, { first_day: from, last_day: to, traffic: everything }) {
+  const { calls, models, booked, of_which_provisional: provisional, currency, left_out: left } = traffic;
   const on = models.length > 3 ? `${models.length} models` : models.join(", ");
-  const whole = `${count(calls)} calls on ${on} from ${from} to ${to}`;
-  const onEach = `${whole}, booked at ${money(booked, currency)}: on each model at today's prices`;
-  return [onEach, ...left.map(without)].join(". ");
+  const bound = parseDecimal(provisional) ? ` (${money(provisional, currency)} of it provisional)` : "";
+  const whole = `${count(calls)} calls on ${on} from ${from} to ${to}, booked at ${money(booked, currency)}`;
+  const apart = everything.filter((each) => each !== traffic).map(elsewhere);
+  return [`${whole}${bound}: on each model at today's prices`, ...left.map(without), ...apart].join(". ");
 }
+
+const elsewhere = ({ calls, currency }) =>
+  `${count(calls)} calls are booked in ${currency} and not among these: amounts are never added`;
 
 const without = ({ name, calls, missing }) =>
   `Without ${count(calls)} calls on ${name}, here and on each: ${missing.join("; ")}`;
