@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import partial
 
 import asyncpg
 from aiokafka.errors import KafkaError
@@ -31,7 +32,7 @@ from spendmeter.platform.kafka import running
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import CONNECTION_ERRORS, create_pool
 from spendmeter.platform.retry import keep_doing, until_done
-from spendmeter.platform.service import let_go_on, run_until
+from spendmeter.platform.service import run_until, terminate
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters, log
 
@@ -84,7 +85,7 @@ class Alerts:
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop`; raises what any part raised, for a bug ends the process."""
         self._started_at = asyncio.get_running_loop().time()
-        await run_until(let_go_on(stop, self._pools), self._work())
+        await run_until(stop.wait(), self._work(), let_go=partial(terminate, self._pools))
 
     async def _work(self) -> None:
         settings = self._settings

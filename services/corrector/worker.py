@@ -34,7 +34,7 @@ from spendmeter.platform.kafka import log_reader, money_consumer, producer, runn
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.retry import until_done
-from spendmeter.platform.service import let_go_on, run_until
+from spendmeter.platform.service import run_until, terminate
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
 
@@ -72,7 +72,7 @@ class Corrector:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Correct until `stop`; what is under way then is undone, and done by who comes after."""
-        await run_until(let_go_on(stop, self._pools), self._work())
+        await run_until(stop.wait(), self._work(), let_go=partial(terminate, self._pools))
 
     async def _work(self) -> None:
         async with AsyncExitStack() as open_things:

@@ -73,7 +73,7 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
 
     async def run(self, stop: asyncio.Event) -> None:
         """Book until `stop`; raises what a lane raised, for a bug ends the process."""
-        await run_until(self._ended(stop), self._work())
+        await run_until(self._ended(stop), self._work(), let_go=self._let_go)
 
     async def _ended(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -81,6 +81,9 @@ class Ledger(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships 
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(END_S_MAX):
                     await self._stop_lanes()
+
+    def _let_go(self) -> None:
+        if self._watch is not None:
             self._pool.terminate()
 
     async def _work(self) -> None:

@@ -20,7 +20,7 @@ from spendmeter.platform.kafka import running
 from spendmeter.platform.kafka_admin import KafkaAdmin
 from spendmeter.platform.postgres import create_pool
 from spendmeter.platform.retry import AWAY, TIMEOUTS_MAX, keep_doing, until_done
-from spendmeter.platform.service import let_go_on, run_until
+from spendmeter.platform.service import run_until, terminate
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import Meters
 from spendmeter.verify.topic import TopicReader
@@ -45,7 +45,7 @@ class Reconciler:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Prove until `stop`."""
-        await run_until(let_go_on(stop, self._pools), self._work())
+        await run_until(stop.wait(), self._work(), let_go=partial(terminate, self._pools))
 
     async def _work(self) -> None:
         async with AsyncExitStack() as open_things:

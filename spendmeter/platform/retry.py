@@ -46,7 +46,8 @@ def retrying(
     """`async for attempt in retrying(...): with attempt: ...` until the block ends without one of `away`.
 
     Each failure is logged as `trouble`, with `fields`, and missed by `beat`. Raises what is not of `away`,
-    and the KafkaTimeoutError that is the `deaf_after`th.
+    and the KafkaTimeoutError that is the `deaf_after`th. Who was cancelled ends, whatever error took the
+    place of that: a roll-back on a closed connection raises its own.
     """
     timeouts = 0
 
@@ -54,6 +55,8 @@ def retrying(
         nonlocal timeouts
         if not (isinstance(error, away) if isinstance(away, tuple) else away(error)):
             return False
+        if is_cancelled():
+            raise asyncio.CancelledError from error
         timeouts += isinstance(error, KafkaTimeoutError)
         if beat is not None:
             beat.missed(error)
@@ -68,6 +71,12 @@ def retrying(
         wait_max=RETRY_S_MAX,
         wait_jitter=RETRY_S_MIN,
     )
+
+
+def is_cancelled() -> bool:
+    """Whether the task that asks was told to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def until_done(

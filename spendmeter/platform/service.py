@@ -18,11 +18,14 @@ import uvloop
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from spendmeter.platform.retry import AWAY
 from spendmeter.platform.serve import Server, probe_routes
 from spendmeter.platform.settings import Settings
 from spendmeter.platform.telemetry import log, start_telemetry
 
 Work = Coroutine[Any, Any, object]
+ROLL_BACK_S = 1.0
+"""What was cancelled is undone within it, if the database answers."""
 CANCEL_AGAIN_S = 5.0
 """More than the end of a Kafka client takes, and less than what is left of a process's grace."""
 COLLECT_EVERY = 20_000
@@ -56,8 +59,8 @@ class HttpService:
     options: Mapping[str, Any] = field(default_factory=dict)
     """For uvicorn."""
     let_go: Callable[[], object] = lambda: None
-    """Called when nothing more is answered and before `background` ends: takes away what that may be waiting
-    for, such as a database that does not answer."""
+    """Takes away what `background` may still be waiting for a while after it was told to end, such as a
+    database that does not answer."""
 
 
 def run_worker(name: str, make: Callable[[Settings], Worker]) -> None:
@@ -82,27 +85,56 @@ def run_server(name: str, connect: Callable[[Settings], AbstractAsyncContextMana
         async with connect(settings) as service:
             server = Server(service.app, settings, **service.options)
             log().info("serving", port=settings.port)
-            await run_until(_served(server, service.let_go), *service.background)
+            await run_until(_serve(server, _stop_signal()), *service.background, let_go=service.let_go)
 
     uvloop.run(serve(_begin(name)))
 
 
-async def run_until(end: Awaitable[object], *work: Work) -> None:
-    """Do all of this until `end` is reached, then cancel it: again where a part took that for the trouble of
-    a closed connection. What raises cancels the rest and is raised, in an ExceptionGroup."""
+async def run_until(end: Awaitable[object], *work: Work, let_go: Callable[[], object] = lambda: None) -> None:
+    """Do all of this until `end` is reached, then cancel it. What has not ended ROLL_BACK_S later loses what
+    it may be waiting for, by `let_go`, and is cancelled again each CANCEL_AGAIN_S after that.
+
+    What raises cancels the rest and is raised, in an ExceptionGroup; but not trouble of connections once the
+    end is reached: they are being closed, and who comes after does again what was undone.
+    """
+    ended = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        tasks = {group.create_task(each) for each in work}
+        tasks = {group.create_task(_part(each, ended)) for each in work}
         await end
-        while tasks:
-            for task in tasks:
-                task.cancel()
-            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
+        ended.set()
+        pending = _cancelled(tasks)
+        if pending:
+            _, pending = await asyncio.wait(pending, timeout=ROLL_BACK_S)
+        let_go()
+        while pending:
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+            pending = _cancelled(pending)
 
 
-async def let_go_on(stop: asyncio.Event, pools: Iterable[Terminable]) -> None:
-    """Wait for `stop`, then end the connections of what pools there are by then: a frozen database must not
-    hold up the end."""
-    await stop.wait()
+def _cancelled(tasks: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    for task in tasks:
+        task.cancel()
+    return tasks
+
+
+async def _part(work: Work, ended: asyncio.Event) -> None:
+    try:
+        await work
+    except Exception as error:
+        if not ended.is_set() or _but_away(error) is not None:
+            raise
+        log().info("ended with a connection", error=type(error).__name__)
+
+
+def _but_away(error: Exception) -> Exception | None:
+    """The error, or of a group the rest, that is no trouble of connections; None = it is nothing else."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(lambda each: isinstance(each, AWAY))[1]
+    return None if isinstance(error, AWAY) else error
+
+
+def terminate(pools: Iterable[Terminable]) -> None:
+    """End the connections of these pools: a frozen database must not hold up the end."""
     for pool in pools:
         pool.terminate()
 
@@ -125,11 +157,6 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
-
-
-async def _served(server: Server, let_go: Callable[[], object]) -> None:
-    await _serve(server, _stop_signal())
-    let_go()
 
 
 async def _serve(server: Server, stop: asyncio.Event) -> None:

@@ -35,6 +35,7 @@ async def test_work_goes_on_until_the_end_is_reached_and_is_then_cancelled() -> 
 async def test_work_that_took_its_end_for_trouble_of_a_closed_connection_is_told_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(service, "ROLL_BACK_S", 0.01)
     monkeypatch.setattr(service, "CANCEL_AGAIN_S", 0.01)
     stop, told = asyncio.Event(), 0
 
