@@ -32,10 +32,10 @@ FROM cells WHERE tenant = $1 AND day >= $2 AND day < $3 GROUP BY currency
 
 -- name: corrected_days
 -- On which days of [$2, $3) something lies that was corrected after its month had ended. Corrections have an index of
--- their own: that of the corrector's entries.
+-- their own: that of the corrector's entries. A true-up corrects nothing: it is worked out when its days are over.
 SELECT DISTINCT (occurred_at AT TIME ZONE 'UTC')::date AS day FROM entries
-WHERE origin_partition = -1 AND tenant = $1 AND occurred_at >= $2 AND occurred_at < $3 AND recorded_on >= recorded_from($2)
-    AND recorded_at >= (date_trunc('month', occurred_at AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'
+WHERE origin_partition = -1 AND seq >= 0 AND tenant = $1 AND occurred_at >= $2 AND occurred_at < $3
+    AND recorded_on >= recorded_from($2) AND recorded_at >= (date_trunc('month', occurred_at AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'
 
 -- name: carried_days
 -- Of which days (where they begin) near [$2, $3) something was booked in which other accounting period.
@@ -63,7 +63,7 @@ SELECT e.seq, e.occurred_at, e.tenant, e.series_id, e.status, e.currency, e.list
     {stated_event} AS event,
     {reversed_lines} AS lines
 FROM entries e
-WHERE e.origin_partition = -1 AND e.tenant = $1 AND e.occurred_at >= $2 AND e.occurred_at < $3 AND e.recorded_at >= $4
+WHERE e.origin_partition = -1 AND e.seq >= 0 AND e.tenant = $1 AND e.occurred_at >= $2 AND e.occurred_at < $3 AND e.recorded_at >= $4
     AND e.recorded_on >= recorded_from($2) AND NOT EXISTS (
         SELECT FROM {carried}
         WHERE e.occurred_at >= c.since AND e.occurred_at < c.until AND e.accounting_period = c.period)
@@ -81,6 +81,29 @@ SELECT day, encode(cell_id, 'hex') AS cell_id, series_id, events,
     json_build_array(tier, region, batch, currency, unit, status, entry, factors, contracted_entry, reason, priced_in,
         contracted_in)::text AS price
 FROM cells WHERE tenant = $1 AND day >= $2 AND day < $3 ORDER BY tenant, day, cell_id
+
+-- name: true_ups
+-- What periods change in [$2, $3) of tenant $1's, as `ListedTrueUp` has it.
+SELECT (occurred_at AT TIME ZONE 'UTC')::date AS day, term, period_start, accounting_period, provider, cost_class, currency,
+    sum(amount) AS amount
+FROM true_ups WHERE tenant = $1 AND occurred_at >= $2 AND occurred_at < $3
+GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4
+
+-- name: true_up_standings
+-- How tenant $1's terms stand in periods that reach into [$2, $3), as `TermStood` has it.
+SELECT jsonb_build_object('term', p.term, 'effect', p.effect, 'provider', p.provider, 'cost_class', p.cost_class,
+    'units', p.units, 'period_start', p.period_start, 'period_end', p.period_end, 'covered_to', p.covered_to, 'ended', p.ended,
+    'currency', p.currency, 'counted', (CASE p.effect WHEN 'spend_commitment' THEN p.booked ELSE p.quantity END)::text,
+    'used', p.used::text, 'unused', p.unused::text, 'due', p.due::text, 'booked', p.booked::text, 'trued_up', p.trued_up::text, 'provisional', p.missing,
+    'refused', p.refused, 'body', coalesce(c.body, ''), 'revisions', coalesce((
+        SELECT jsonb_agg(jsonb_build_object('amount', u.amount::text, 'currency', u.currency, 'covered_to', u.covered_to,
+            'accounting_period', u.accounting_period, 'counted', u.counted::text, 'used', u.used::text,
+            'unused', u.unused::text) ORDER BY u.revision)
+        FROM true_ups u
+        WHERE (u.tenant, u.term, u.period_start) = (p.tenant, p.term, p.period_start)), '[]'))::text AS standing
+FROM true_up_periods p LEFT JOIN catalog_entries c ON c.id = p.term
+WHERE p.tenant = $1 AND p.period_start < $3 AND p.period_end > $2
+ORDER BY p.period_start, p.term
 
 -- name: billed_series
 -- Series that have rows of bills on the day $2.

@@ -17,6 +17,7 @@ from services.api.exports.changed_since import CellChange, apart, folded
 from services.api.exports.charge_rows import CarriedDay, ChargeEntry, billed, charge_row
 from services.api.exports.figures import Costs
 from services.api.exports.layout import FocusRow, Layout
+from services.api.exports.true_up_rows import TrueUps
 from services.api.exports.usage_rows import (
     BillingAccount,
     CellPricing,
@@ -30,6 +31,7 @@ from services.api.exports.usage_rows import (
 from spendmeter.book.entry import ENTRY_PARTS, SUMS, read_entry
 from spendmeter.contracts.money import plain
 from spendmeter.contracts.periods import add_months
+from spendmeter.contracts.true_ups import SKU
 from spendmeter.platform.sql import load_sql
 from spendmeter.pricing.charged import CHARGE_UNIT
 
@@ -98,6 +100,7 @@ class DayRows:
     end: date
     billed_days: frozenset[date]
     carried: Sequence[CarriedDay] = ()
+    true_ups: TrueUps = field(default_factory=lambda: TrueUps((), (), date.min, date.min))
     series: dict[bytes, SeriesPiece] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -116,6 +119,7 @@ class DayRows:
             at = day + _DAY
         async for rows in self._plain(at, self.end):
             yield rows
+        yield self.true_ups.rows(self.layout, self.account)
 
     def _carried_days(self) -> set[date]:
         """Days in UTC within the file of which something was carried."""
@@ -181,6 +185,8 @@ class DayRows:
             if special and special.takes(used, series_id):
                 continue
             series = self.series[series_id]
+            if series.sku == SKU and self.true_ups.takes(used, series_id):
+                continue
             if not changes:
                 rows.append(self._usage.row(used, series))
             else:

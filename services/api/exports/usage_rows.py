@@ -20,6 +20,7 @@ from services.api.exports.vocabulary import (
 )
 from spendmeter.contracts.periods import add_months
 from spendmeter.contracts.rated import PriceStatus
+from spendmeter.contracts.true_ups import SKU, UNIT
 
 WHOLE = "Charges"
 """The unit of what is priced as a whole."""
@@ -192,13 +193,18 @@ class UsageRows:
         sku = f"{series.provider}/{series.sku}/{price.unit or 'event'}"
         by = "/".join(filter(None, (price.entry, price.factors.replace(" ", "*"), price.contracted_entry)))
         priced_in = price.priced_in if price.priced_in == price.contracted_in else price.currency
+        is_true_up = price.unit == UNIT and series.sku == SKU
         return {
-            **self.account(),
+            **account_columns(self._account),
             **provider_columns(series.provider),
             "BillingCurrency": price.currency,
             "ChargeCategory": "Usage",
             "ChargeClass": used.correction,
-            "ChargeDescription": f"{_SAID_FIRST.get(status, '')}{meter} of {series.sku}",
+            "ChargeDescription": (
+                f"What the term {price.entry} of a whole period changes of what its usage was booked at"
+                if is_true_up
+                else f"{_SAID_FIRST.get(status, '')}{meter} of {series.sku}"
+            ),
             "ChargeFrequency": _FREQUENCY.get(series.cost_class, "Usage-Based"),
             "ConsumedUnit": consumed,
             "InvoiceIssuerName": series.provider,
@@ -214,7 +220,7 @@ class UsageRows:
             "SkuMeter": meter,
             "SkuPriceId": f"{'price' if price.entry else status}:{sku}" + (f"/{by}" if by else ""),
             "SkuPriceDetails": as_json(model_details(series.sku, price.unit))
-            if series.cost_class == "model"
+            if series.cost_class == "model" and not is_true_up
             else "",
             "x_CostClass": series.cost_class,
             "x_Sku": f"{series.provider}/{series.sku}",
@@ -226,10 +232,10 @@ class UsageRows:
             "x_Batch": "true" if price.batch else "false",
         }
 
-    def account(self) -> dict[str, str]:
-        """Who the bill is for."""
-        tenant, name = self._account
-        return {"BillingAccountId": tenant, "BillingAccountName": name or tenant}
+
+def account_columns(account: BillingAccount) -> dict[str, str]:
+    """Who the bill is for."""
+    return {"BillingAccountId": account.tenant, "BillingAccountName": account.name or account.tenant}
 
 
 def provider_columns(provider: str) -> dict[str, str]:
@@ -242,7 +248,11 @@ def figures_of(
     quantity: str, prices: RowPrices, costs: Costs, billed: str, events: int, row_id: str
 ) -> Sequence[str]:
     """In the order of the columns of their scope (`FIGURES`), each with a point."""
-    if costs.list is costs.list_priced and costs.list is billed and prices.list is prices.list_priced:
+    if (
+        costs.list is costs.effective_priced
+        and costs.effective is billed is costs.list
+        and prices.list is prices.list_priced
+    ):
         price, cost = pointed(prices.list), pointed(billed)  # all are alike, as in nearly every row
         return (
             pointed(quantity), pointed(prices.quantity), price, price, cost, cost, cost, cost, price, price,

@@ -24,9 +24,11 @@ from msgspec import Struct
 
 from services.api import database
 from services.api.exports.charge_rows import CarriedDay
+from services.api.exports.commitments import decode_standing
 from services.api.exports.files import PARQUET_DIGITS, PARQUET_PLACES, ExportForm, export_file, parquet_places
 from services.api.exports.layout import Layout
 from services.api.exports.reading import SQL, STATEMENT_S, DayRows
+from services.api.exports.true_up_rows import ListedTrueUp, TrueUps
 from services.api.exports.usage_rows import BillingAccount, midnight
 from services.api.exports.vocabulary import FocusVersion
 from spendmeter.book.cover import MinutesDropped
@@ -95,6 +97,7 @@ class _Folded:
     places: int
     billed_days: frozenset[date]
     carried: Sequence[CarriedDay]
+    true_ups: TrueUps
 
 
 async def export(question: ExportQuestion, out: IO[bytes]) -> None:
@@ -122,7 +125,7 @@ async def _written(
         _say(out, ExportRefused(reason=reason, later=False))
         return
     totals = [_total(currency, *sums) for currency, sums in sorted(folded.sums.items())]
-    _say(out, ExportBegins(totals=totals, rows_max=folded.rows))
+    _say(out, ExportBegins(totals=totals, rows_max=folded.rows + folded.true_ups.rows_max))
     layout = Layout(question.version)
     days = DayRows(
         connection=connection,
@@ -132,6 +135,7 @@ async def _written(
         end=question.end,
         billed_days=folded.billed_days,
         carried=folded.carried,
+        true_ups=folded.true_ups,
     )
     with export_file(question.form, layout, out, places or 0) as file:
         async for rows in days.rows():
@@ -147,7 +151,7 @@ def _places(folded: _Folded) -> int | None:
     """Digits after the point that Parquet's decimals need; None = they have too few. What a bill asks for is
     in no sum, and has up to 24."""
     needed = PARQUET_PLACES[-1] if folded.billed_days else folded.places
-    return parquet_places(folded.largest, needed)
+    return parquet_places(max(folded.largest, folded.true_ups.largest), needed)
 
 
 _Instant = tuple[Any, BillingAccount, BookSums, _Folded]
@@ -206,7 +210,17 @@ async def _folded(connection: Any, question: ExportQuestion, timeline: Timeline)
         places=max((row["places"] for row in found), default=0),
         billed_days=frozenset(day for row in found for day in row["billed_days"] or ()),
         carried=carried,
+        true_ups=await _true_ups(connection, question),
     )
+
+
+async def _true_ups(connection: Any, question: ExportQuestion) -> TrueUps:
+    within = question.tenant, midnight(question.start), midnight(question.end)
+    listed = await connection.fetch(SQL["true_ups"], *within, timeout=STATEMENT_S)
+    days = question.tenant, question.start, question.end
+    standings = await connection.fetch(SQL["true_up_standings"], *days, timeout=STATEMENT_S)
+    stood = [decode_standing(row["standing"]) for row in standings]
+    return TrueUps([ListedTrueUp(*row) for row in listed], stood, question.start, question.end)
 
 
 def _sums(rows: list[Any]) -> BookSums:

@@ -105,6 +105,13 @@ class TermStanding(Struct, frozen=True, kw_only=True):
     refused: str = ""
     """Why nothing is worked out: the figures are then those of nothing."""
 
+    @property
+    def counted(self) -> Decimal | None:
+        """What counts toward what is committed: of money what is booked. None = it commits to nothing."""
+        if self.used is None:
+            return None
+        return self.booked if self.effect == MONEY else self.quantity
+
 
 @dataclass(kw_only=True)
 class Reckoning:

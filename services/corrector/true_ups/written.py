@@ -32,7 +32,7 @@ async def write(
         return
     sums: RollupSums = defaultdict(RollupSum)
     series: dict[SeriesKey, Series] = {}
-    rows, month = [], book.agreement(tenant).month
+    rows, listed, month = [], [], book.agreement(tenant).month
     last_shut = (await read_shut(connection, [tenant])).get(tenant)
     timelines = await read_timelines(connection, [tenant])
     carried: defaultdict[date, RollupSums] = defaultdict(lambda: defaultdict(RollupSum))
@@ -46,9 +46,10 @@ async def write(
         if period != timelines[tenant].month(each.at):
             carried[period][place].effective += each.amount
         rows.append(_entry_row(tenant, book.version, number, each, period, key))
+        listed.append(_true_up_row(tenant, each, book.version, period))
     await connection.execute(SQL["insert_entries"], *map(list, zip(*rows, strict=True)))
-    for each in true_ups:
-        await connection.execute(SQL["insert_true_up"], *_true_up_row(tenant, each, book.version))
+    for row in listed:
+        await connection.execute(SQL["insert_true_up"], *row)
     await add_series(connection, series)
     await add_corrections(connection, sums, timelines)
     await carry(connection, CORRECTIONS, first + len(true_ups), carried, timelines)
@@ -91,9 +92,10 @@ def _line(each: TermStanding) -> str:
     return _encode_lines([line]).decode()
 
 
-def _true_up_row(tenant: str, each: TermStanding, version: int) -> tuple[Any, ...]:
+def _true_up_row(tenant: str, each: TermStanding, version: int, month: date) -> tuple[Any, ...]:
     start, end = each.period
     return (
         tenant, each.term, start, each.revision, end, each.covered_to, each.identity, each.at, each.effect,
         each.provider, each.cost_class, each.currency, each.amount, version, list(each.explanation),
+        each.counted, each.used, each.unused, month,
     )  # fmt: skip

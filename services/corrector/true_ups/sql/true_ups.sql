@@ -116,8 +116,8 @@ FROM unnest($1::bigint[], $2::bytea[], $3::timestamptz[], $4::int[], $5::date[],
 -- name: insert_true_up
 -- Beside its entry, why.
 INSERT INTO true_ups (tenant, term, period_start, revision, period_end, covered_to, identity, occurred_at, effect, provider,
-    cost_class, currency, amount, catalog_version, explanation)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    cost_class, currency, amount, catalog_version, explanation, counted, used, unused, accounting_period)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 
 -- name: put_period
 -- How a term of a period stands now.
