@@ -1,9 +1,9 @@
 """Whether exports in FOCUS are right, and how fast and how large they are.
 
-Method: on a real Postgres two months with every cost class, price and correction are booked, corrected and folded by
-the services' own code (focus_month.py), and exported in 1.2 and 1.4, as CSV and Parquet. The official validator
+Method: on a real Postgres two months with every cost class, price, term of a period and correction are booked, trued up,
+closed, corrected and folded by the services' own code (focus_month.py), and exported in 1.2 and 1.4, as CSV and Parquet. The official validator
 (focus-validator 2.2.1, in a Python 3.12 of its own) is asked of 1.2, focus-data-toolkit of 1.4, and of every file
-what neither looks at (focus_rules.py), whether it adds up to the book in each currency, and whether Parquet says what
+what neither looks at (focus_rules.py), whether it adds up to the book in each currency and billing period, and whether Parquet says what
 CSV says. Of every cost centre's statement the toolkit is asked of both datasets, and whether all of them, with what
 nobody bears, are the book (focus_statements.py). What is known to be no fault is in focus_known.toml, with the
 reason. Then as many cells as --rows says are put into a database, and exported by the process that the api starts, to
@@ -65,7 +65,7 @@ async def checked(stack: Stack, folder: Path) -> dict[str, str]:
     url, owner = await database(stack, "focus")
     await create_tenant(owner, "acme")
     async with exported_book(url, owner) as book:
-        await book_months(book)
+        await book_months(book, url)
     exports, found = RunningExports(role_url(url, "api", SECRET)), {}
     for version in ("1.2", "1.4"):
         rows: list[dict[str, str]] = []
@@ -81,19 +81,14 @@ async def checked(stack: Stack, folder: Path) -> dict[str, str]:
                 rows = list(csv.DictReader(io.StringIO(file.read_bytes().decode(), newline="")))
                 print(f"FOCUS {version}: {len(rows):,} rows")
                 found |= {f"{version}: {rule}": said for rule, said in broken(rows).items()}
-                found |= {f"{version}: {each}": "" for each in await _unequal(owner, rows)}
+                unequal = *await _unequal(owner, rows), *await _unequal_periods(owner, rows)
+                found |= {f"{version}: {each}": "" for each in (*unequal, *_lacking(rows))}
             else:
                 found |= {f"{version}: {each}": "" for each in _differing(rows, file)}
             found |= {f"{version} {form}: {rule}": said for rule, said in _validated(version, file).items()}
-    booked = [
-        {
-            row["currency"]: row["effective"]
-            for row in await owner.fetch(SQL["booked"], *span)
-            if row["effective"]
-        }
-        for span in ((FIRST, CHANGE), (CHANGE, BEYOND))
-    ]
-    months = dict(zip((f"{FIRST:%Y-%m}", f"{CHANGE:%Y-%m}"), booked, strict=True))
+    months: dict[str, dict[str, Decimal]] = {f"{month:%Y-%m}": {} for month in (FIRST, CHANGE)}
+    for row in await owner.fetch(SQL["booked_by_period"]):
+        months[f"{row['accounting_period']:%Y-%m}"][row["currency"]] = row["effective"]
     found |= await statements_checked(url, owner, "acme", months, folder)
     await owner.close()
     return found
@@ -103,6 +98,8 @@ async def _unequal(owner: Any, rows: list[dict[str, str]]) -> list[str]:
     """Currencies in which rows and entries do not come to the same."""
     sums: dict[str, list[Decimal]] = defaultdict(lambda: [Decimal()] * len(SUMS))
     for row in rows:
+        if row["ChargeCategory"] == "Purchase" and row["CommitmentDiscountId"]:
+            continue  # its list and contracted cost is in the usage that it pays for; it has no effective one
         amounts = (Decimal(row[f"{name.title()}Cost"]) for name in SUMS)
         sums[row["BillingCurrency"]] = [
             sum(pair) for pair in zip(sums[row["BillingCurrency"]], amounts, strict=True)
@@ -117,6 +114,54 @@ async def _unequal(owner: Any, rows: list[dict[str, str]]) -> list[str]:
         for name in names
         if sums.get(name) != booked.get(name)
     ]
+
+
+async def _unequal_periods(owner: Any, rows: list[dict[str, str]]) -> list[str]:
+    """Billing periods in which rows and entries do not come to the same, or in which something is billed that
+    the book does not have: but for rows of bills, which say what theirs asked for."""
+    booked = {
+        (f"{row['accounting_period']}T00:00:00Z", row["currency"]): row["effective"]
+        for row in await owner.fetch(SQL["booked_by_period"])
+    }
+    effective, beyond = (defaultdict[tuple[str, str], Decimal](Decimal) for _ in range(2))
+    for row in rows:
+        place = row["BillingPeriodStart"], row["BillingCurrency"]
+        effective[place] += Decimal(row["EffectiveCost"])
+        if not row["x_BillDetails"]:
+            beyond[place] += Decimal(row["BilledCost"]) - Decimal(row["EffectiveCost"])
+    found = [
+        f"{place} is {effective.get(place)}, booked {booked.get(place)}"
+        for place in sorted(effective.keys() | booked.keys())
+        if effective.get(place, 0) != booked.get(place, 0)
+    ]
+    return found + [
+        f"{place} is billed {amount} more than it costs" for place, amount in beyond.items() if amount
+    ]
+
+
+def _lacking(rows: list[dict[str, str]]) -> list[str]:
+    """What the months must have, for its rules to be asked of something."""
+    has = {
+        "a commitment": any(
+            row["ChargeCategory"] == "Purchase" and row["CommitmentDiscountId"] for row in rows
+        ),
+        "money that is committed": any(row["CommitmentDiscountCategory"] == "Spend" for row in rows),
+        "what is used": any(row["CommitmentDiscountStatus"] == "Used" for row in rows),
+        "what is unused": any(row["CommitmentDiscountStatus"] == "Unused" for row in rows),
+        "another true-up": any(
+            row["x_Unit"] == "true-up" and row["SkuMeter"] != "Commitment" for row in rows
+        ),
+        "a correction in its own month": any(row["ChargeClass"] and _is_in_month(row) for row in rows),
+        "a correction after the close": any(row["ChargeClass"] and not _is_in_month(row) for row in rows),
+        "a commitment that is corrected then": any(
+            row["ChargeClass"] and row["CommitmentDiscountStatus"] for row in rows
+        ),
+    }
+    return [f"{what} is missing in the months" for what, is_there in has.items() if not is_there]
+
+
+def _is_in_month(row: dict[str, str]) -> bool:
+    return row["BillingPeriodStart"][:7] == row["ChargePeriodStart"][:7]
 
 
 def _differing(rows: list[dict[str, str]], file: Path) -> list[str]:

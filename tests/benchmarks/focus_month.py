@@ -10,12 +10,14 @@ from msgspec.structs import replace
 
 from services.corrector.apply import Applier
 from services.corrector.intake import take_in
-from spendmeter.contracts.catalog import CatalogEntry, Conditions, FxRate
+from services.corrector.true_ups.keeper import TrueUpKeeper
+from spendmeter.contracts.catalog import CatalogEntry, Conditions, FxRate, PeriodTerm
 from spendmeter.contracts.corrections import EventCorrection, encode_correction
 from spendmeter.contracts.entry_ids import identified
 from spendmeter.contracts.events import Amount, Context, Labels, UsageData, UsageEvent
 from tests.api.exported import ExportedBook
 from tests.charges import charge
+from tests.corrector.closing_world import ask_to_close, close_all, keeper_of
 from tests.pricing.entries import RECORDED, adjustment, price, terms
 
 FIRST = datetime(2026, 9, 1, tzinfo=UTC)
@@ -162,19 +164,49 @@ def bills() -> list[UsageEvent]:
     return [replace(row, time=at + timedelta(hours=number)) for number, row in enumerate(rows)]
 
 
-async def book_months(book: ExportedBook) -> None:
-    """September and October; corrected while they ran, and after they had ended."""
+def period_terms() -> list[PeriodTerm]:
+    """GPUs that are paid for whether used or not, money that is to be spent, and searches that are free."""
+    return [
+        _term("commitment", "coreweave", ("gpu_hours",), quantity="100", amount="200"),
+        _term("spend_commitment", "anthropic", (), quantity="2000", amount="1800"),
+        _term("allowance", "openai", ("searches",), quantity="50"),
+    ]
+
+
+def _term(effect: str, provider: str, units: tuple[str, ...], **said: Any) -> PeriodTerm:
+    said |= {"tenant": "acme", "layer": "contract", "source": "test", "recorded_at": RECORDED}
+    begins = Conditions(effective_from=FIRST)
+    return identified(PeriodTerm(effect=effect, provider=provider, units=units, when=begins, **said))  # type: ignore[arg-type]
+
+
+async def book_months(book: ExportedBook, database_url: str) -> None:
+    """September and October; corrected while they ran, after they had ended, and September after it was closed."""
     world = book.world
-    await world.publish(*entries())
+    await world.publish(*entries(), *period_terms())
     await world.book(*usage(), *bills())
     await book.recorded("true", "2026-10-16 00:00Z")
     await world.retract("m-gpt-4o-3")
     await world.retract("m-gpt-4o-35")
     await book.recorded("seq > 0", "2026-10-20 00:00Z")  # September had ended, October ran
+    await _trued_up(book, CHANGE + timedelta(days=20))
+    await ask_to_close(world.owner, FIRST.date())
+    async with keeper_of(database_url) as keeper:
+        await close_all(keeper)
+    await world.retract("a-compute-7")
+    await world.retract("m-llama-3.3-70b-8")
     await world.retract("a-database-41")
     await world.retract("b-use")
     await _amended(book, "m-gemini-2.5-pro-50", b'{"usage":{"output_tokens":100000}}')
     await world.rerate(await world.publish(adjustment("uplift", "1.1", provider="anthropic")))
+    await _trued_up(book, BEYOND + timedelta(days=1))
+
+
+async def _trued_up(book: ExportedBook, now: datetime) -> None:
+    """Fold, and work out whatever periods of terms are due."""
+    keeper = TrueUpKeeper(rests=0)
+    await book.fold()
+    while (await keeper.look(book.world.corrector, await book.world.standing(), now)).more:
+        pass
     await book.fold()
 
 

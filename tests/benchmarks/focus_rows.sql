@@ -3,6 +3,10 @@
 SELECT currency, sum(list) AS list, sum(contracted) AS contracted, sum(effective) AS effective
 FROM entries WHERE tenant = 'acme' AND occurred_at >= $1 AND occurred_at < $2 GROUP BY currency
 
+-- name: booked_by_period
+-- What acme's entries come to, by the accounting period in which they were booked.
+SELECT accounting_period, currency, sum(effective) AS effective FROM entries WHERE tenant = 'acme' GROUP BY 1, 2
+
 -- name: series
 -- $2 series of tenant $1: 60 models, 200 teams.
 INSERT INTO series (tenant, series_id, cost_class, provider, sku, team, project, feature, workflow, workflow_version,

@@ -12,6 +12,8 @@ Row = Mapping[str, str]
 ENUMS = {
     "ChargeCategory": {"Usage", "Purchase", "Tax", "Credit", "Adjustment"},
     "ChargeClass": {"", "Correction"},
+    "CommitmentDiscountCategory": {"", "Spend", "Usage"},
+    "CommitmentDiscountStatus": {"", "Used", "Unused"},
     "ChargeFrequency": {"One-Time", "Recurring", "Usage-Based"},
     "PricingCategory": {"", "Standard", "Dynamic", "Committed", "Other"},
     "x_PricingStatus": {"priced", "free", "reported", "provisional", "unpriced"},
@@ -32,8 +34,10 @@ _PAIRS = (
     ("ConsumedQuantity", "ConsumedUnit"),
     ("PricingQuantity", "PricingUnit"),
     ("RegionId", "RegionName"),
+    ("CommitmentDiscountQuantity", "CommitmentDiscountUnit"),
 )
 _COSTS = ("ListCost", "ContractedCost", "EffectiveCost", "BilledCost")
+_OF_COMMITMENT = ("CommitmentDiscountCategory", "CommitmentDiscountName", "CommitmentDiscountType")
 _RUN = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -43,13 +47,13 @@ def broken(rows: Sequence[Row]) -> dict[str, str]:
     for number, row in enumerate(rows, 1):
         for rule, said in _of_row(row):
             found.setdefault(rule, f"row {number}: {said}")
-    for rule, said in (*_repeated(rows), *_two_categories(rows), *_two_parents(rows)):
+    for rule, said in (*_repeated(rows), *_two_categories(rows), *_two_parents(rows), *_unpaid(rows)):
         found.setdefault(rule, said)
     return found
 
 
 def _of_row(row: Row) -> Iterator[tuple[str, str]]:
-    for check in (_enums, _instants, _decimals, _products, _pairs, _texts, _statuses):
+    for check in (_enums, _instants, _decimals, _products, _pairs, _texts, _statuses, _commitments):
         yield from check(row)
 
 
@@ -113,6 +117,41 @@ def _statuses(row: Row) -> Iterator[tuple[str, str]]:
             yield "what has no price says so", row["ChargeDescription"]
         if not row["ConsumedQuantity"]:
             yield "what has no price has its quantity", row["ChargeDescription"]
+
+
+def _commitments(row: Row) -> Iterator[tuple[str, str]]:
+    """What is of a commitment says all of it, and is paid for once: as it was purchased."""
+    category, status, words = row["ChargeCategory"], row["CommitmentDiscountStatus"], row["ChargeDescription"]
+    if any(bool(row["CommitmentDiscountId"]) != bool(row[name]) for name in _OF_COMMITMENT):
+        yield "a commitment has an id, a name, a category and a type", words
+    if bool(status) != bool(row["CommitmentDiscountId"] and category == "Usage"):
+        yield "usage of a commitment is used or unused", words
+    if bool(status) != (row["PricingCategory"] == "Committed"):
+        yield "what a commitment pays for is priced by it", words
+    if row["CommitmentDiscountId"]:
+        paid = row["EffectiveCost"] if category == "Purchase" else row["BilledCost"]
+        if Decimal(paid):
+            yield "a commitment is billed as purchased, and costs as used", words
+        if not row["CommitmentDiscountQuantity"] and not row["ChargeClass"]:
+            yield "a commitment has a quantity", words
+    if status == "Unused" and row["ConsumedQuantity"]:
+        yield "what is unused was not consumed", words
+
+
+def _unpaid(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+    """Used and unused are together what was purchased, in money and in quantity."""
+    money, quantities = (defaultdict[tuple[str, ...], Decimal](Decimal) for _ in range(2))
+    for row in rows:
+        if row["CommitmentDiscountId"]:
+            names = "CommitmentDiscountId", "ChargePeriodStart", "BillingPeriodStart", "BillingCurrency"
+            key = tuple(row[name] for name in names)
+            sign = -1 if row["ChargeCategory"] == "Purchase" else 1
+            money[key] += sign * Decimal(row["BilledCost" if sign < 0 else "EffectiveCost"])
+            quantities[key] += sign * Decimal(row["CommitmentDiscountQuantity"] or 0)
+    for what, sums in (("costs", money), ("is so many", quantities)):
+        for key, amount in sums.items():
+            if amount:
+                yield f"used + unused {what} as the purchase", f"{key}: {amount} more"
 
 
 def _is_decimal(text: str) -> bool:

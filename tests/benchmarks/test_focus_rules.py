@@ -15,7 +15,15 @@ ROW = {
     "ConsumedQuantity": "2400000.0", "ConsumedUnit": "Tokens", "PricingQuantity": "2.4", "PricingUnit": "1000000 Tokens",
     "ListUnitPrice": "2.5", "ContractedUnitPrice": "2.5", "ListCost": "6.0", "ContractedCost": "6.0", "EffectiveCost": "6.0",
     "BilledCost": "6.0", "RegionId": "", "RegionName": "", "Tags": "", "SkuPriceDetails": "", "x_BillDetails": "",
-    "x_RowId": "1",
+    "x_RowId": "1", "CommitmentDiscountId": "", "CommitmentDiscountName": "", "CommitmentDiscountCategory": "",
+    "CommitmentDiscountType": "", "CommitmentDiscountQuantity": "", "CommitmentDiscountUnit": "", "CommitmentDiscountStatus": "",
+}  # fmt: skip
+
+
+OF_COMMITMENT = {
+    "CommitmentDiscountId": "c", "CommitmentDiscountName": "n", "CommitmentDiscountCategory": "Usage",
+    "CommitmentDiscountType": "commitment", "CommitmentDiscountQuantity": "4.0", "CommitmentDiscountUnit": "Tokens",
+    "CommitmentDiscountStatus": "Used", "PricingCategory": "Committed", "BilledCost": "0.0",
 }  # fmt: skip
 
 
@@ -37,10 +45,30 @@ def test_a_right_row_breaks_nothing() -> None:
         ({"ServiceName": "=cmd"}, "no spreadsheet runs ServiceName"),
         ({"Tags": "[]"}, "Tags is an object"),
         ({"x_PricingStatus": "unpriced"}, "what has no price says so"),
+        ({"CommitmentDiscountId": "c"}, "a commitment has an id, a name, a category and a type"),
+        (OF_COMMITMENT | {"CommitmentDiscountStatus": ""}, "usage of a commitment is used or unused"),
+        (OF_COMMITMENT | {"PricingCategory": "Standard"}, "what a commitment pays for is priced by it"),
+        (OF_COMMITMENT | {"BilledCost": "6.0"}, "a commitment is billed as purchased, and costs as used"),
+        (OF_COMMITMENT | {"CommitmentDiscountQuantity": ""}, "a commitment has a quantity"),
+        (OF_COMMITMENT | {"CommitmentDiscountStatus": "Unused"}, "what is unused was not consumed"),
     ],
 )
 def test_what_is_wrong_is_said(said: dict[str, str], rule: str) -> None:
     assert rule in broken([ROW | said])
+
+
+def test_what_was_used_and_what_was_not_are_what_was_purchased() -> None:
+    used = ROW | OF_COMMITMENT
+    bought = {"ChargeCategory": "Purchase", "ChargeFrequency": "Recurring", "CommitmentDiscountStatus": ""}
+    priced = {"PricingCategory": "Standard", "EffectiveCost": "0.0", "BilledCost": "10.0"}
+    purchase = used | bought | priced | {"CommitmentDiscountQuantity": "7.0", "x_RowId": "2"}
+    unused = used | {"CommitmentDiscountStatus": "Unused", "ConsumedQuantity": "", "ConsumedUnit": ""}
+    unused |= {"EffectiveCost": "4.0", "CommitmentDiscountQuantity": "3.0", "x_RowId": "3"}
+    assert broken([purchase, used, unused]) == {}
+    assert {*broken([purchase, used])} == {
+        "used + unused costs as the purchase",
+        "used + unused is so many as the purchase",
+    }
 
 
 def test_rows_are_held_against_each_other() -> None:
