@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -102,6 +103,18 @@ async def test_time_that_somebody_worked_is_part_of_a_run_and_no_call(
     found = await receipt(acme)
     assert [(each["effective"], each["events"]) for each in found["costs"]] == [("1.55", 2)]
     assert (found["calls"]["attempts"], found["calls"]["statuses"]) == (1, [{"status": "ok", "events": 1}])
+
+
+async def test_a_run_is_found_however_its_name_is_typed(acme: httpx.AsyncClient, made: Made) -> None:
+    await made.event("0.05")
+    await made.outcome("o1", name="done", labels={"run": RUN})
+    await made.fold()
+    typed = unicodedata.normalize("NFD", RUN)
+    assert typed != RUN
+    assert (await receipt(acme, run=typed))["run"] == RUN
+    span = {"from": "2026-11-23", "to": "2026-11-24"}
+    [found] = (await acme.get("/v1/outcomes", params=span | {"run": typed})).json()["outcomes"]
+    assert found["run"] == RUN
 
 
 async def test_a_run_is_added_up_over_all_its_cost_classes(acme: httpx.AsyncClient, made: Made) -> None:

@@ -23,6 +23,7 @@ from services.api.http.representation import Negotiated
 from services.api.http.spans import FirstDay, UntilDay, day_range
 from spendmeter.contracts.coding_agents import CODING_AGENTS, SEATS
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX
+from spendmeter.contracts.gate import as_booked
 
 DAYS, DAYS_MAX = 30, 100
 NAMES_MAX = 20
@@ -130,7 +131,7 @@ def _asked(
         tenant=tenant,
         start=start,
         end=end,
-        tools=tools or list(CODING_AGENTS),
+        tools=[as_booked("agent", each) for each in tools or CODING_AGENTS],
         merged=merged or [MERGED],
         seats=_seats(seats or ()),
     )

@@ -17,6 +17,7 @@ from services.api.http.representation import Negotiated
 from services.api.http.spans import SpanParameters
 from services.api.runs.models import ListedOutcome, OutcomeFaultList, OutcomeList, UnkeptOutcome
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX, NAME_CHARACTERS_MAX, Instant
+from spendmeter.contracts.gate import as_booked
 from spendmeter.platform.sql import load_sql
 
 SQL = load_sql(Path(__file__).with_name("outcomes.sql"))
@@ -47,7 +48,9 @@ async def get_outcomes(
             after = (at, bytes.fromhex(key))
         except ValueError:
             raise invalid("cursor", "is not one that this route gave out") from None
-        asked = (run, workflow, workflow_version, name, state)
+        labels = {"run": run, "workflow": workflow, "workflow_version": workflow_version}
+        booked = [None if said is None else as_booked(label, said) for label, said in labels.items()]
+        asked = (*booked, name, state)
         rows = await connection.fetch(SQL["list"], first, beyond, *after, *asked, limit + 1)
     outcomes, more = page(
         ListedOutcome, list(map(_outcome, rows)), limit, lambda row: (row["time"], row["identity"].hex())

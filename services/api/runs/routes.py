@@ -18,6 +18,7 @@ from services.api.runs.models import RunReceipt
 from services.api.runs.receipt import receipt_of
 from spendmeter.book.entry import ENTRY_PARTS
 from spendmeter.contracts.events import LABEL_CHARACTERS_MAX
+from spendmeter.contracts.gate import as_booked
 from spendmeter.platform.sql import load_sql
 
 GROUPS_MAX = 100
@@ -41,6 +42,7 @@ async def get_run(
 ) -> RunReceipt:
     """One run as a receipt over all cost classes: what it cost, by class, model, agent and workflow; how its
     calls went; what it achieved, accepted and reversed, and the cost of each; and what is not in it."""
+    run = as_booked("run", run)
     async with database_of(request).reading(caller.tenant) as connection:
         complete, unfolded = await folded(request, connection, caller.onlooker, "runs", "run_outcomes")
         sums = await connection.fetch(SQL["sums"], run, GROUPS_MAX)

@@ -89,6 +89,7 @@ async def compare_versions(
     today = datetime.now(UTC).date()
     start, end = day_range(start, end, today, days=DAYS, days_max=DAYS_MAX)
     workflow = as_booked("workflow", workflow)
+    team = None if team is None else as_booked("team", team)
     async with database_of(request).reading(caller.tenant) as connection:
         complete, unfolded = await folded(request, connection, caller.onlooker, *PROJECTIONS)
         asked = await _asked(connection, workflow, start, end, version, against, team, today)
