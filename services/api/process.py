@@ -1,9 +1,12 @@
 """The process: the API and the portal, and what is done beside them."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+
+from fastapi import FastAPI
 
 from services.api.access.keys import keep_ending_unpinned
 from services.api.accounting.log_ends import LogEnds
@@ -54,7 +57,7 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
             yield HttpService(
                 app=app,
                 background=(
-                    asyncio.to_thread(app.openapi),  # else the first who asks, and all beside, wait 1.5 s
+                    asyncio.to_thread(_describe, app),  # else the first who asks, and all beside, wait 1.5 s
                     upkeep.keep_looking(),
                     upkeep.keep_pseudonym_keys(),
                     keep_forgetting(database),
@@ -70,6 +73,12 @@ async def connected(settings: Settings) -> AsyncIterator[HttpService]:
             )
     finally:
         let_go()
+
+
+def _describe(app: FastAPI) -> None:
+    """Once, and it stays: no collection looks at it, while all questions wait, again."""
+    app.openapi()
+    gc.freeze()
 
 
 async def _pool(url: str, connections: int) -> ConnectionPool:

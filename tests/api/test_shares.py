@@ -29,10 +29,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def holding(shares: Shares, tenant: str, turns: int) -> AsyncIterator[None]:
+async def holding(shares: Shares, tenant: str, turns: int, *, long: bool = False) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         for _ in range(turns):
-            await stack.enter_async_context(shares.turn(tenant))
+            await stack.enter_async_context(shares.turn(tenant, long=long))
         yield
 
 
@@ -43,6 +43,41 @@ async def test_one_tenant_alone_never_takes_every_connection() -> None:
             await shares.turn("acme").__aenter__()
         async with shares.turn("globex"):
             pass
+
+
+@pytest.mark.parametrize(("others", "long"), [(0, 4), (1, 2)])
+async def test_what_is_short_is_read_at_once_beside_as_many_long_questions_as_there_may_be(
+    others: int, long: int
+) -> None:
+    shares = Shares()
+    async with holding(shares, "globex", others), holding(shares, "acme", long, long=True):
+        with pytest.raises(TooMuch, match=f"{long} questions of this tenant are being answered"):
+            await shares.turn("acme", long=True).__aenter__()
+        async with shares.turn("acme"):
+            pass
+    async with holding(shares, "acme", long, long=True):  # all came back
+        pass
+
+
+async def test_what_is_short_goes_first_where_both_wait_and_what_is_long_is_not_forgotten() -> None:
+    shares = Shares()
+    got: list[str] = []
+
+    async def ask(name: str, *, long: bool) -> None:
+        async with shares.turn("acme", long=long):
+            got.append(name)
+
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(holding(shares, "acme", 3, long=True))
+        last = shares.turn("acme", long=True)
+        await last.__aenter__()
+        await stack.enter_async_context(holding(shares, "acme", 2))
+        asked = (("a month", True), ("a list", False), ("a year", True), ("a key", False))
+        waiting = [asyncio.create_task(ask(name, long=long)) for name, long in asked]
+        await asyncio.sleep(0)
+        await last.__aexit__(None, None, None)
+        await asyncio.gather(*waiting)
+    assert got == ["a list", "a key", "a month", "a year"]
 
 
 async def test_beside_others_a_tenant_has_its_share_and_what_it_was_lent_comes_back_first() -> None:

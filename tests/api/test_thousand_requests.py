@@ -74,8 +74,8 @@ class WatchedDatabase(Database):
     """Tells the request that it has its turn: for the connection, its transaction and the statements there."""
 
     @asynccontextmanager
-    async def _turn(self, tenant: str) -> AsyncIterator[None]:
-        async with super()._turn(tenant):
+    async def _turn(self, tenant: str, *, long: bool = False) -> AsyncIterator[None]:
+        async with super()._turn(tenant, long=long):
             began = _began.get(None)
             if began is not None:
                 began.set()

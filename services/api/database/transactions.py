@@ -66,12 +66,13 @@ class Database:
     ) -> AsyncIterator[TenantConnection]:
         """Statements that all see the same instant, and of tenants' rows `tenant`'s alone. What a tenant asks
         that is nobody's in particular is for '', and takes its turn in the `share` of who asks. `spend`: they
-        read what was spent (`spendmeter/book/reading.py`).
+        read what was spent (`spendmeter/book/reading.py`), which takes long.
 
         Raises TooMuch and AllBusy; CONNECTION_ERRORS; QueryCanceledError for a statement over
         STATEMENT_TIMEOUT.
         """
-        async with self._turn(tenant or share), _one_instant(self._pool, spend=spend) as connection:
+        turn = self._turn(tenant or share, long=spend)
+        async with turn, _one_instant(self._pool, spend=spend) as connection:
             await connection.execute(SQL["act_for"], tenant, STATEMENT_TIMEOUT, NOBODY, EVERY_TEAM)
             yield connection
 
@@ -89,7 +90,8 @@ class Database:
             raise HttpRefusal(
                 503, "Not available", "nothing is shown by team here: api lacks SPENDMETER_TEAM_DATABASE_URL"
             )
-        async with self._turn(onlooker.tenant), _one_instant(self._team_pool, spend=spend) as connection:
+        turn = self._turn(onlooker.tenant, long=spend)
+        async with turn, _one_instant(self._team_pool, spend=spend) as connection:
             await connection.execute(
                 SQL["act_for"], onlooker.tenant, STATEMENT_TIMEOUT, NOBODY, onlooker.team
             )
@@ -115,8 +117,8 @@ class Database:
         """How many changes of this process for the tenant have become visible."""
         return self._acts[tenant]
 
-    def _turn(self, tenant: str) -> AbstractAsyncContextManager[None]:
-        return self._shares.turn(tenant) if tenant else nullcontext()
+    def _turn(self, tenant: str, *, long: bool = False) -> AbstractAsyncContextManager[None]:
+        return self._shares.turn(tenant, long=long) if tenant else nullcontext()
 
 
 @asynccontextmanager
