@@ -16,6 +16,7 @@ FETCH_BYTES_MAX = 4 * 1024 * 1024
 FETCH_WAIT_MS_MAX = 50
 """A fetch that waits at the end of one partition keeps the next partition waiting for so long."""
 RECORDS_AT_ONCE = 2_000
+NOWHERE = -1
 
 TopicRecord = tuple[int, bytes | None]
 """(offset, value)."""
@@ -38,7 +39,7 @@ class TopicReader:
         )
         self._at: TopicPartition | None = None
         self._read: list[TopicRecord] = []
-        self._end = 0
+        self._taken = self._end = self._reach = 0
 
     async def __aenter__(self) -> Self:
         await self._consumer.start()
@@ -58,23 +59,27 @@ class TopicReader:
 
     async def enter(self, partition: int, start: int, end: int) -> None:
         """Go on with [start, end) of a partition, as far as the broker has it; where `end` is not after
-        `start`, with nothing."""
-        self._read, self._at = [], None
+        `start`, with nothing. What follows on what was taken last is not fetched again."""
+        at = TopicPartition(self.name, partition)
+        goes_on = at == self._at and start == self._taken < end
+        if not goes_on:
+            self._read, self._at, self._reach = [], None, 0
         if start >= end:
             return
-        at = TopicPartition(self.name, partition)
-        self._consumer.assign([at])
-        ends = await self._consumer.end_offsets([at])
-        self._end = min(end, ends[at])
-        if start < self._end:
+        if not goes_on:
+            self._consumer.assign([at])
+        if end > self._reach:
+            self._reach = (await self._consumer.end_offsets([at]))[at]
+        self._end = min(end, self._reach)
+        if not goes_on and start < self._end:
             self._consumer.seek(at, start)
             self._at = at
 
     async def take(self, before: int) -> list[TopicRecord]:
         """The records not yet taken whose offset lies before `before`. Raises ConnectionError when the broker
         stops answering."""
-        silent = 0
-        end = min(before, self._end)
+        silent, end = 0, min(before, self._end)
+        self._taken = NOWHERE
         while self._at is not None and (position := await self._consumer.position(self._at)) < end:
             polled = await self._consumer.getmany(self._at, timeout_ms=POLL_MS, max_records=RECORDS_AT_ONCE)
             self._read += [(record.offset, record.value) for record in polled.get(self._at, ())]
@@ -86,4 +91,5 @@ class TopicReader:
                 )
         taken = list(takewhile(lambda record: record[0] < end, self._read))
         del self._read[: len(taken)]
+        self._taken = end
         return taken

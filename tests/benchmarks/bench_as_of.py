@@ -176,7 +176,12 @@ class LiveMoments:
         answer = self.tenant.api.post("/v1/corrections", json=asked).raise_for_status()
         if answer.status_code == 202 or answer.json()["state"] == "waiting":
             path = f"/v1/corrections/{answer.json()['correction_id']}"
-            eventually("it is applied", lambda: self.tenant.get(path)["state"] == "applied", WITHIN_S)
+
+            def applied() -> bool:
+                told = self.tenant.api.get(path)  # 404 until the corrector has come to it
+                return told.status_code != 404 and told.raise_for_status().json()["state"] == "applied"
+
+            eventually("it is applied", applied, WITHIN_S)
         self.corrected += 1
 
     async def _price_anew(self) -> int:

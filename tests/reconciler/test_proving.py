@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from typing import Any
 
 import asyncpg
 import pytest
 
-from services.reconciler import proof
+from services.reconciler import again, proof, proving
 from tests.reconciler.conftest import Prover
 from tests.verify.conftest import NOON
 from tests.verify.test_verify import roll_up
@@ -67,6 +68,31 @@ async def test_a_book_that_is_right_is_proved_to_its_end(prover: Prover) -> None
     assert await prover.marks() == {-1: (0, 0), 0: (30, 30), 1: (30, 30)}
     assert await prover.proved_until() == LATER
     assert prover.proving.behind == 0
+
+
+async def test_a_partition_in_many_windows_is_fetched_once_and_each_of_its_records_is_looked_at(
+    prover: Prover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (proving, again):
+        monkeypatch.setattr(module, "WINDOW", 7)
+    fetched: list[int] = []
+    for reader in (prover.proving.reader, prover.again.reader):
+        consumer = reader.topic._consumer
+
+        def counted(partitions: list[Any], assign: Any = consumer.assign) -> None:
+            fetched.extend(each.partition for each in partitions)
+            assign(partitions)
+
+        monkeypatch.setattr(consumer, "assign", counted)
+    await prover.proving.look()
+    assert fetched == [0, 1]
+    await prover.again.round()
+    assert fetched == [0, 1, 0, 1]
+    assert await prover.found() == []
+    assert await prover.marks() == {-1: (0, 0), 0: (30, 30), 1: (30, 30)}
+    await prover.owner.execute(WRONG_DIGIT)
+    await prover.again.round()
+    assert any("changed: list is 0.003147000001" in each for each in await prover.found())
 
 
 @pytest.mark.parametrize(
