@@ -747,9 +747,9 @@ FROM chain_days WINDOW in_order AS (PARTITION BY tenant ORDER BY day) ORDER BY d
 
 -- name: chain_written_since
 -- Entries of a tenant's day that were written by a later transaction than the one that closed it: counted in 32 bits, as
--- rows have it, and only as long as the database is the same one.
+-- rows have it, and only as long as the database is the same one. Of the table alone: what lies in a file was written by none.
 SELECT encode(e.identity, 'hex') AS identity, e.seq, e.origin_partition, e.origin_offset
-FROM chain_days c JOIN entries e ON e.recorded_on = c.day AND e.tenant = c.tenant
+FROM chain_days c JOIN public.entries e ON e.recorded_on = c.day AND e.tenant = c.tenant
 WHERE (c.tenant, c.day) = ($1, $2)
     AND ((e.xmin::text::bigint - (c.closed_in::text::numeric % 4294967296)::bigint) & 4294967295) BETWEEN 1 AND 2147483647
 ORDER BY e.origin_partition, e.origin_offset, e.seq LIMIT $3
