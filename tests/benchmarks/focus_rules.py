@@ -71,8 +71,9 @@ def _instants(row: Row) -> Iterator[tuple[str, str]]:
     for name in names:
         if not _INSTANT.fullmatch(row[name]):
             yield f"{name} is an instant in UTC", row[name]
-    if not row["BillingPeriodStart"] <= row["ChargePeriodStart"] < row["BillingPeriodEnd"]:
-        yield "a charge begins within its billing period", row["ChargePeriodStart"]
+    begins_before = row["ChargePeriodStart"] < row["BillingPeriodStart"]
+    if (begins_before and not row["ChargeClass"]) or row["ChargePeriodStart"] >= row["BillingPeriodEnd"]:
+        yield "a charge begins within its billing period, or corrects one before", row["ChargePeriodStart"]
 
 
 def _decimals(row: Row) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ from tests.databases import SECRET
 
 DATASETS = ("invoice_detail", "billing_period")
 PLAN = {
-    "first_day": "2026-09-15",
+    "first_day": "2026-10-15",
     "reason": "a pool of what all use",
     "pools": [
         {
@@ -49,7 +49,9 @@ Sums = dict[str, Decimal]
 async def statements_checked(
     url: str, owner: Any, tenant: str, months: Mapping[str, Sums], folder: Path
 ) -> dict[str, str]:
-    """What is wrong with them, by rule. `months`: what was booked of each, by currency."""
+    """What is wrong with them, by rule. `months`: what was booked of each, by currency. Statements have what came
+    after a month's close in the next one, and what nobody bears has it in its own: all months together are the
+    book."""
     pools = [
         await create_pool(role_url(url, role, SECRET), size_max=3, service="check", init=prepare)
         for role in ("api", TEAM_READER)
@@ -65,16 +67,25 @@ async def statements_checked(
         )
         async with client:
             (await client.put("/v1/allocation-plans/team", json=PLAN)).raise_for_status()
-            found = {}
-            for month, booked in months.items():
-                found |= await _month(client, month, booked, folder)
+            found, billed = dict[str, str](), list[tuple[str, str]]()
+            for month in months:
+                broken, amounts = await _month(client, month, folder)
+                found |= broken
+                billed += amounts
+            sums = _sums(billed)
+            booked = _sums((name, str(amount)) for of in months.values() for name, amount in of.items())
+            if sums != booked:
+                found["statements are the book"] = f"{sums} and {booked}"
             return found
     finally:
         for pool in pools:
             await pool.close()
 
 
-async def _month(client: httpx.AsyncClient, month: str, booked: Sums, folder: Path) -> dict[str, str]:
+async def _month(
+    client: httpx.AsyncClient, month: str, folder: Path
+) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """What is wrong with its statements; and all amounts of these, and what nobody bears, with their currency."""
     asked = {"from": f"{month}-01", "to": _next(month)}
     borne = (await client.get("/v1/allocations", params=asked)).raise_for_status().json()["rows"]
     nobodys = [(row["currency"], row["total"]) for row in borne if row["kind"] != "cost_centre"]
@@ -94,10 +105,7 @@ async def _month(client: httpx.AsyncClient, month: str, booked: Sums, folder: Pa
                     billed += [(row["BillingCurrency"], row["BilledCost"]) for row in rows]
                     found |= _broken(centre, rows)
     print(f"focus-data-toolkit asked of {len(centres)} statements of {month}: {len(billed):,} rows")
-    sums = _sums([*billed, *nobodys])
-    if sums != booked:
-        found[f"statements of {month} are the book"] = f"{sums} and {booked}"
-    return found
+    return found, [*billed, *nobodys]
 
 
 def _broken(centre: str, rows: list[dict[str, str]]) -> dict[str, str]:

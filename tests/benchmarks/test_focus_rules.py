@@ -38,7 +38,10 @@ def test_a_right_row_breaks_nothing() -> None:
         ({"ContractedUnitPrice": "2.4"}, "ContractedCost is ContractedUnitPrice x PricingQuantity"),
         ({"ChargeFrequency": "Often"}, "ChargeFrequency is one of its values"),
         ({"BillingPeriodStart": "2026-10-01"}, "BillingPeriodStart is an instant in UTC"),
-        ({"ChargePeriodStart": "2026-11-01T00:00:00Z"}, "a charge begins within its billing period"),
+        (
+            {"ChargePeriodStart": "2026-11-01T00:00:00Z"},
+            "a charge begins within its billing period, or corrects one before",
+        ),
         ({"ConsumedQuantity": "2400000"}, "ConsumedQuantity is a decimal with a point"),
         ({"PricingUnit": ""}, "PricingUnit is there exactly with PricingQuantity"),
         ({"BilledCost": ""}, "BilledCost is there"),
