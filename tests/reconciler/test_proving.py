@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from services.reconciler import again, proof, proving
+from services.reconciler.findings import ProofFinding
 from tests.reconciler.conftest import Prover
 from tests.verify.conftest import NOON
 from tests.verify.test_verify import roll_up
@@ -179,6 +180,20 @@ async def test_what_somebody_has_put_right_is_gone_with_the_next_round(prover: P
     assert await prover.proved_until() == LATER
     assert len(await prover.found()) == 1
     assert await prover.owner.fetchval("SELECT gone_at IS NOT NULL FROM findings_seen(10)")
+
+
+async def test_what_was_seen_and_put_right_holds_the_proof_when_it_is_there_again(prover: Prover) -> None:
+    written = prover.proving.proof
+    finding = ProofFinding(tenant="", invariant="I6", what="booked is 1 more", named="partition 0")
+    for times in (1, 2, 3):
+        await written.note([finding])
+        await written.note([finding])  # it is the same, as long as it is there
+        assert await written.prove([]) == 1
+        assert len(await prover.found()) == times
+        unseen = "SELECT id FROM findings_seen(10) WHERE seen_at IS NULL"
+        assert await prover.owner.fetchval(f"SELECT see_finding(({unseen}), 'root', 'is mended')")
+        assert await written.prove([]) == 0
+        await written.put_right(await written.now(), [], all_sums=True)
 
 
 async def test_an_edited_rollup_is_named_and_holds_the_proof(prover: Prover) -> None:

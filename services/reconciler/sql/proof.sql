@@ -42,9 +42,17 @@ WHERE partition = $1 AND origin_topic = $2 AND looked = $3
 UPDATE proved_marks SET looked_at = clock_timestamp() WHERE partition = ANY ($1::int[])
 
 -- name: find
--- What is wrong, once each.
+-- What is wrong, once each. What somebody has seen, and was put right since, and is there again, nobody has seen: it has an id of
+-- its own, by how often that was so.
 INSERT INTO proof_findings AS f (id, tenant, invariant, what, named, origin_topic, partition, origin_offset)
-SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::bigint[])
+SELECT CASE WHEN EXISTS (
+        SELECT FROM proof_findings o JOIN proof_acts a ON a.finding = o.id WHERE o.id = n.id AND o.gone_at IS NOT NULL) THEN (
+        SELECT decode(md5(n.id || int8send(count(*))), 'hex') FROM proof_findings o JOIN proof_acts a ON a.finding = o.id
+        WHERE (o.tenant, o.invariant, o.what, o.named) = (n.tenant, n.invariant, n.what, n.named)
+            AND o.origin_topic IS NOT DISTINCT FROM n.origin_topic AND o.gone_at IS NOT NULL
+    ) ELSE n.id END, tenant, invariant, what, named, origin_topic, partition, origin_offset
+FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::bigint[])
+    AS n (id, tenant, invariant, what, named, origin_topic, partition, origin_offset)
 ON CONFLICT (id) DO UPDATE SET last_seen_at = now(), gone_at = NULL
 
 -- part: in_the_way
