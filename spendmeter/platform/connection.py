@@ -45,6 +45,9 @@ class ConnectionBounds:
     small_pieces: int = 1_000
     """Of a body, beyond which they average at least `piece_bytes_min`: what each costs is not its bytes."""
     piece_bytes_min: int = 4
+    idle_s: int = 75
+    """For how long a connection is kept for a next request: longer than proxies keep theirs (60 s), and than
+    the portal pauses. Whoever lets go may do so while the other sends, and that request is lost."""
     stalled_s: float = 30.0
     """For how long a client may take nothing of what it is sent."""
     linger_s: float = 2.0

@@ -69,6 +69,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 lifespan="off",
+                timeout_keep_alive=held.idle_s,
                 timeout_graceful_shutdown=GRACE_S,
                 **options,
             )

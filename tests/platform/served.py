@@ -23,7 +23,7 @@ from spendmeter.platform.serve import Server, probe_routes, problem
 from spendmeter.platform.settings import Settings
 from tests.ports import free_port
 
-SHORT = ConnectionBounds(head_s=1, body_s=1.5, stalled_s=1, linger_s=1)
+SHORT = ConnectionBounds(head_s=1, body_s=1.5, idle_s=2, stalled_s=1, linger_s=1)
 """Bounds that a test can wait for. What lasts too long is ended within a second more."""
 MB = 1024 * 1024
 
