@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -306,19 +308,32 @@ async def test_among_events_of_an_archived_month_nothing_is_told_and_at_the_quar
         world.now = BEGIN + timedelta(minutes=minute)
         await world.one_event(world.now, f"e{minute}")
         await world.remember()
-    months = await world.book.owner.fetch(
-        "SELECT to_char(m, 'YYYYMM') AS month FROM entries_months() AS m WHERE m <= now()"
+    async with put_away(world.book.owner):
+        span = {"from": "2026-11-19", "to": "2026-11-20"}
+        why = await refused(world, "2026-11-19T08:06:00Z", **span)
+        assert "archived" in why
+        assert "2026-11-19T08:00Z or 2026-11-19T08:15Z" in why
+        at_end = await world.answer("acme", **span, as_of="2026-11-19T08:15:00Z")
+        assert (at_end["totals"][0]["events"], at_end["totals"][0]["effective"]) == (2, "6")
+
+
+@asynccontextmanager
+async def put_away(owner: asyncpg.Connection) -> AsyncIterator[None]:
+    """All months up to this one are no part of the book; they are again afterwards, for other tests book in them."""
+    months = await owner.fetch(
+        """SELECT format('recorded.entries_%s', to_char(m, 'YYYYMM')) AS name,
+            format('FROM (%L) TO (%L)', m::date, (m + interval '1 month')::date) AS bounds
+        FROM entries_months() AS m WHERE m <= now()"""
     )
-    for row in months:
-        await world.book.owner.execute(
-            f"ALTER TABLE entries DETACH PARTITION recorded.entries_{row['month']}"
-        )
-    span = {"from": "2026-11-19", "to": "2026-11-20"}
-    why = await refused(world, "2026-11-19T08:06:00Z", **span)
-    assert "archived" in why
-    assert "2026-11-19T08:00Z or 2026-11-19T08:15Z" in why
-    at_end = await world.answer("acme", **span, as_of="2026-11-19T08:15:00Z")
-    assert (at_end["totals"][0]["events"], at_end["totals"][0]["effective"]) == (2, "6")
+    for month in months:
+        await owner.execute(f"ALTER TABLE entries DETACH PARTITION {month['name']}")
+    try:
+        yield
+    finally:
+        for month in months:
+            await owner.execute(
+                f"ALTER TABLE entries ATTACH PARTITION {month['name']} FOR VALUES {month['bounds']}"
+            )
 
 
 async def test_who_sees_one_team_is_told_of_it_as_it_stood_and_not_when_others_were_at_work(
