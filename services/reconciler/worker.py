@@ -75,7 +75,6 @@ class Reconciler:
             settings.database_url.get_secret_value(),
             size_max=CONNECTIONS_MAX,
             service=SERVICE,
-            session={"jit": "off", "max_parallel_workers_per_gather": "0"},
         )
         self._pools[:] = [pool]
         admin = KafkaAdmin(settings.kafka)

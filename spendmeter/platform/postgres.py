@@ -109,6 +109,9 @@ def session_settings(service: str) -> dict[str, str]:
         "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_S_MAX}s",
         "lock_timeout": f"{LOCK_WAIT_S_MAX}s",
         "statement_timeout": f"{COMMAND_TIMEOUT_S}s",  # nobody awaits the answer any longer
+        # Questions are many and small: workers of one take the processors of others, and are slow to begin.
+        "max_parallel_workers_per_gather": "0",
+        "jit": "off",
         "tcp_keepalives_idle": str(KEEPALIVE_IDLE_S),
         "tcp_keepalives_interval": str(KEEPALIVE_INTERVAL_S),
         "tcp_keepalives_count": str(KEEPALIVE_COUNT),
