@@ -65,7 +65,7 @@ class Reconciler:
                 tasks.create_task(
                     keep_doing(again.round, "what is proved waits to be proved again", away=AWAY)
                 )
-                follow = partial(_follow, sums)
+                follow = partial(_follow, sums, proving)
                 tasks.create_task(keep_doing(follow, "rollups wait", every_s=SUMS_INTERVAL_S, away=AWAY))
 
     @asynccontextmanager
@@ -110,5 +110,7 @@ def _made(
     return proving, Again(pool=pool, first=proving, reader=reader, proof=proof, sums=sums), sums
 
 
-async def _follow(sums: SumsProof) -> None:
+async def _follow(sums: SumsProof, proving: Proving) -> None:
+    """Where many offsets wait to be looked at these go first: minutes stay, and are compared after."""
+    await proving.caught_up.wait()
     await sums.follow(datetime.now(UTC))
