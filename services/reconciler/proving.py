@@ -24,7 +24,8 @@ from spendmeter.platform.telemetry import Meters
 WINDOW = 1_000
 """Offsets looked at together: what is held of topic and book follows from this."""
 LOOK_S_MAX = 2.0
-"""However far behind it is: then the marks are written, and what came meanwhile has its turn."""
+"""However far behind it is: then the marks are written, and what came meanwhile has its turn. Each partition
+has its share of it, for all is proved up to where the last one is."""
 LOOK_AGE_S_MAX = 10.0
 BEHIND_MAX = 2_000
 
@@ -52,8 +53,10 @@ class Proving:
         await self._look_at_topic()
         ends_at = time.monotonic() + LOOK_S_MAX
         done, behind = [], 0
-        for row in await self.pool.fetch(SQL["accounts"]):
-            left = await self._look_at(row, ends_at)
+        accounts = await self.pool.fetch(SQL["accounts"])
+        for place, row in enumerate(accounts):
+            now = time.monotonic()
+            left = await self._look_at(row, now + (ends_at - now) / (len(accounts) + 1 - place))
             behind += left
             if not left:
                 done.append(row["partition"])

@@ -12,7 +12,7 @@ from spendmeter.platform.kafka_access import KafkaAccess
 POLL_MS = 500
 SILENT_POLLS_MAX = 20
 """Polls without progress before the broker counts as not answering."""
-FETCH_BYTES_MAX = 4 * 1024 * 1024
+FETCH_BYTES_MAX = 1024 * 1024
 FETCH_WAIT_MS_MAX = 50
 """A fetch that waits at the end of one partition keeps the next partition waiting for so long."""
 RECORDS_AT_ONCE = 2_000
